@@ -1,0 +1,27 @@
+"""Errors that a user can do something about: each names the value, the file and the remedy."""
+
+import difflib
+from collections.abc import Iterable
+
+
+class SerkitError(ValueError):
+    """Bad input. The message says what is wrong, where, and what to do."""
+
+
+def choose(value: str, valid: Iterable[str], what: str) -> str:
+    """Return `value` if it is one of `valid`.
+
+    Raises:
+        SerkitError: otherwise; the message lists the valid names and the nearest one.
+
+    >>> choose("sumer", ["winter", "summer"], "season")
+    Traceback (most recent call last):
+    ...
+    serkit.errors.SerkitError: unknown season 'sumer' (did you mean 'summer'?); valid: summer, winter
+    """
+    names = sorted(valid)
+    if value in names:
+        return value
+    near = difflib.get_close_matches(str(value), names, n=1)
+    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    raise SerkitError(f"unknown {what} {value!r}{hint}; valid: {', '.join(names)}")

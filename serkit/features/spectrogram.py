@@ -1,0 +1,136 @@
+"""Spectrograms of li2018 (Section 2.1): Hamming 40 ms (640 samples at 16 kHz), 10 ms shift (160), DFT 1600, 0-4 kHz.
+
+The paper's input is a matrix of 400 frequencies by 200 times for 2 s of speech. Three things it leaves
+open are settled here:
+
+* **Frames.** 2 s hold 197 whole windows, not 200. A frame starts every 10 ms as long as there is
+  speech; the signal is followed by zeros so that the last windows are whole: an utterance of N samples
+  has ceil(N / 160) frames, 2 s have exactly 200, and frame t always begins at t x 10 ms.
+* **Bins.** The 10 Hz grid has 401 points from 0 to 4 kHz; the 400 from 0 to 3990 Hz are kept.
+* **Quantity.** "Spectrogram" is read as the magnitude of the DFT; power is a setting.
+"""
+
+from typing import Literal
+
+import numpy as np
+
+from serkit.errors import SerkitError
+from serkit.features.signals import check_signal, frames_of
+
+BLOCK = 1024  # frames transformed at a time: the work stays in the processor's cache
+
+
+def spectrogram(
+    signal: np.ndarray,
+    sample_rate: int,
+    window: float = 0.040,
+    hop: float = 0.010,
+    resolution: float = 10.0,
+    top: float = 4000.0,
+    quantity: Literal["magnitude", "power"] = "magnitude",
+) -> np.ndarray:
+    """Short-time spectrum before any scaling (li2018, 2.1).
+
+    Args:
+        signal: mono samples, shape (samples,).
+        sample_rate: in Hz, at least twice `top`.
+        window: length of the symmetric Hamming window in seconds (640 samples at 16 kHz).
+        hop: time between two frames in seconds (160 samples at 16 kHz).
+        resolution: distance of two bins in Hz; the DFT has sample_rate / resolution points.
+        top: upper edge in Hz, itself left out.
+        quantity: magnitude or power of the DFT.
+
+    Returns:
+        float32 of shape (ceil(samples / hop), top / resolution): (200, 400) for 2 s at 16 kHz.
+
+    Raises:
+        SerkitError: an empty, non-finite or two-dimensional signal, or a rate below twice `top`.
+
+    >>> spectrogram(np.ones(32000), 16000).shape
+    (200, 400)
+    """
+    from scipy import fft
+
+    signal = check_signal(signal, sample_rate).astype(np.float32, copy=False)
+    if sample_rate < 2 * top:
+        raise SerkitError(f"a sample rate of {sample_rate} Hz cannot hold {top:g} Hz: use {2 * top:g} Hz or more")
+    if quantity not in ("magnitude", "power"):
+        raise SerkitError(f"unknown quantity {quantity!r}; valid: magnitude, power")
+    length, step, points = round(window * sample_rate), round(hop * sample_rate), round(sample_rate / resolution)
+    if points < length:
+        raise SerkitError(f"a resolution of {resolution:g} Hz needs windows of at most {points} samples; got {length}")
+    bins, count = round(top / resolution), -(-len(signal) // step)
+    padded = np.concatenate([signal, np.zeros((count - 1) * step + length - len(signal), np.float32)])
+    frames, taper = frames_of(padded, length, step), np.hamming(length).astype(np.float32)
+    values = np.empty((count, bins), np.float32)
+    for begin in range(0, count, BLOCK):
+        block = slice(begin, begin + BLOCK)
+        spectrum = fft.rfft(frames[block] * taper, points, axis=1)[:, :bins]
+        values[block] = np.abs(spectrum) if quantity == "magnitude" else spectrum.real**2 + spectrum.imag**2
+    return values
+
+
+def scale(values: np.ndarray, axes: tuple[int, ...] | None = None) -> np.ndarray:
+    """Shift and stretch linearly so that the least value is -1 and the greatest 1 (li2018, 2.1).
+
+    Args:
+        values: any shape.
+        axes: axes that share one scale; None is all of them. For a batch (B, frames, bins), (1, 2)
+            scales each piece by itself.
+
+    Returns:
+        Values in [-1, 1]; where all values are equal (silence) the result is -1, the least.
+
+    >>> scale(np.array([0.0, 1.0, 4.0]))
+    array([-1. , -0.5,  1. ])
+    """
+    low = values.min(axis=axes, keepdims=True)
+    span = values.max(axis=axes, keepdims=True) - low
+    return (values - low) * (2 / np.where(span > 0, span, 1)).astype(values.dtype) - 1
+
+
+def mulaw(values: np.ndarray, mu: float = 255.0) -> np.ndarray:
+    """Mu-law companding, equation 1 of li2018: sgn(x) ln(1 + mu |x|) / ln(1 + mu) for x in [-1, 1].
+
+    >>> mulaw(np.array([-1.0, 0.0, 1.0]))
+    array([-1.,  0.,  1.])
+    """
+    companded = np.abs(values)
+    companded *= mu
+    np.log1p(companded, out=companded)
+    companded /= np.log1p(mu)
+    return np.copysign(companded, values)
+
+
+def mulaw_spectrogram(signal: np.ndarray, sample_rate: int, mu: float = 255.0, **settings) -> np.ndarray:
+    """Li's input (li2018, 2.1): `spectrogram`, scaled to [-1, 1] over the whole signal, then `mulaw`.
+
+    Args:
+        signal: mono samples, shape (samples,): a 2 s segment for the paper's 200 x 400 matrix.
+        sample_rate: in Hz.
+        mu: constant of the mu-law.
+        settings: passed on to `spectrogram`.
+
+    Returns:
+        float32 of shape (frames, bins), in [-1, 1]; frames by bins, the transpose of the paper's matrix.
+
+    Raises:
+        SerkitError: as `spectrogram`.
+    """
+    return mulaw(scale(spectrogram(signal, sample_rate, **settings)), mu)
+
+
+def segment_starts(frames: int, length: int = 200, hop: int = 100) -> np.ndarray:
+    """Where the segments of an utterance begin, in frames (li2018, 2.1).
+
+    A segment starts every `hop` frames; one more is aligned with the utterance's end when speech would
+    be left over, so that every frame is in a segment and none is padded. An utterance no longer than one
+    segment is a single segment, which the batch fills with zeros at its end (digital silence): none is
+    dropped.
+
+    >>> segment_starts(200), segment_starts(430), segment_starts(90)
+    (array([0]), array([  0, 100, 200, 230]), array([0]))
+    """
+    last = max(frames - length, 0)
+    starts = np.arange(0, last + 1, hop)
+    return starts if starts[-1] == last else np.append(starts, last)

@@ -1,0 +1,208 @@
+"""Features on disk: one extraction a corpus and setting, read back through a memory map.
+
+`extract` works through the utterances in parallel, in parts of a few dozen. Every part is written
+atomically, so that an interrupted extraction goes on where it stopped; the finished store is one
+``features.npy`` (all frames, one utterance after the other), an index and a note of the settings. The
+folder's name is the key of everything that the values depend on: front end and its code, settings, and
+the content of every audio file. Change one and the features are made anew; change nothing and they are
+found again.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from serkit import audio, files, fingerprints
+from serkit.errors import SerkitError
+from serkit.progress import track
+
+PART = 64  # utterances in a part
+NAMED = 5  # bad utterances that an error names before it only counts
+
+
+@dataclass(frozen=True)
+class Features:
+    """The stored features of a corpus.
+
+    ``features["Ses01F_impro01_F000"]`` is that utterance's (frames, dims) array, read from disk when used.
+
+    Attributes:
+        directory: where they are.
+    """
+
+    directory: Path
+    _map: list = field(default_factory=list, repr=False, compare=False)
+
+    def __getstate__(self):
+        """Travel to another process as a path, not as values."""
+        return {"directory": self.directory, "_map": []}
+
+    def __setstate__(self, state):
+        self.__dict__.update(state)
+
+    @cached_property
+    def index(self) -> pd.DataFrame:
+        """One row an utterance, indexed by id: offset and frames (rows of `values`), and the audio's sha256."""
+        return pd.read_csv(self.directory / "index.csv", dtype={"id": str}).set_index("id")
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[int, int]]:
+        return dict(zip(self.index.index, zip(self.index["offset"], self.index["frames"], strict=True), strict=True))
+
+    @property
+    def values(self) -> np.ndarray:
+        """All frames, shape (total frames, dims), memory-mapped and read-only."""
+        if not self._map:
+            self._map.append(np.load(self.directory / "features.npy", mmap_mode="r"))
+        return self._map[0]
+
+    def __getitem__(self, utterance: str) -> np.ndarray:
+        """One utterance's features, shape (frames, dims).
+
+        Raises:
+            KeyError: the store has no such utterance.
+        """
+        offset, frames = self._places[utterance]
+        return self.values[offset : offset + frames]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for the values: equal fingerprint, equal features."""
+        return self.directory.name
+
+
+def extract(
+    utterances: pd.DataFrame,
+    front_end: Callable[..., np.ndarray],
+    settings: dict | None = None,
+    sample_rate: int = 16000,
+    directory: Path | str | None = None,
+    workers: int | None = None,
+) -> Features:
+    """Run a front end over every utterance, once.
+
+    Args:
+        utterances: a corpus table with columns id and path.
+        front_end: ``front_end(signal, sample_rate, **settings) -> (frames, dims)``.
+        settings: what to pass on to it; plain values.
+        sample_rate: in Hz; audio of another rate is resampled.
+        directory: where stores are kept; default the user's cache folder.
+        workers: processes; default one a core, at most one a part of 64 utterances.
+
+    Returns:
+        The stored features.
+
+    Raises:
+        SerkitError: an audio file is missing, unreadable, truncated or silent throughout, or the front
+            end gives a value that is not finite. All are looked at first; the message names the first
+            few and says how many there are.
+    """
+    from joblib import Parallel, delayed
+
+    settings = dict(settings or {})
+    if utterances["id"].duplicated().any():
+        raise SerkitError(f"utterance {utterances['id'][utterances['id'].duplicated()].iloc[0]!r} is listed twice")
+    utterances = utterances.sort_values("id")
+    hashes = _hash_all(utterances["path"])
+    about = {
+        "front_end": front_end.__name__,
+        "settings": settings,
+        "sample_rate": sample_rate,
+        "code": fingerprints.of_function(front_end),
+        "utterances": dict(zip(utterances["id"], hashes, strict=True)),
+    }
+    home = Path(directory) if directory else files.cache_dir() / "features"
+    final = home / f"{front_end.__name__}-{files.content_key(about)}"
+    if final.is_dir():
+        return Features(final)
+    building = final.with_name(final.name + ".partial")
+    building.mkdir(parents=True, exist_ok=True)
+    jobs = [
+        (building / f"part-{first // PART:05d}.npz", utterances.iloc[first : first + PART])
+        for first in range(0, len(utterances), PART)
+    ]
+    waiting = [job for job in jobs if not job[0].exists()]
+    count = min(workers or os.cpu_count() or 1, max(len(waiting), 1))
+    done = Parallel(n_jobs=count, return_as="generator_unordered")(
+        delayed(_extract_part)(path, list(zip(part["id"], part["path"], strict=True)), front_end, settings, sample_rate)
+        for path, part in waiting
+    )
+    bad = [problem for problems in track(done, f"{front_end.__name__}", len(waiting)) for problem in problems]
+    if bad:
+        shown = "\n  ".join(sorted(bad)[:NAMED])
+        more = f"\n  and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+        raise SerkitError(
+            f"{len(bad)} of {len(utterances)} utterances cannot be used; mend them or leave their rows out:"
+            f"\n  {shown}{more}"
+        )
+    _assemble([path for path, _ in jobs], hashes, about, final)
+    files.remove(building)
+    return Features(final)
+
+
+def _extract_part(path: Path, items: list, front_end: Callable, settings: dict, sample_rate: int) -> list[str]:
+    """Write one part; return what is wrong with its utterances instead when something is."""
+    problems, arrays = [], {}
+    for name, source in items:
+        try:
+            signal, _ = audio.read(source, sample_rate)
+            if not signal.any():
+                raise SerkitError(f"{source} is digital silence throughout")
+            values = np.asarray(front_end(signal, sample_rate, **settings), np.float32)
+            if not np.isfinite(values).all():
+                raise SerkitError(f"{front_end.__name__} gives a value that is not finite for {source}")
+            arrays[name] = values
+        except SerkitError as error:
+            problems.append(f"{name}: {error}")
+    if not problems:
+        with files.atomic(path) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **arrays)
+    return problems
+
+
+def _assemble(parts: list[Path], hashes: list[str], about: dict, final: Path) -> None:
+    """Join the parts into one file without holding more than one of them in memory."""
+    names, lengths, dims = [], [], 0
+    for part in parts:
+        with np.load(part) as arrays:
+            for name in arrays.files:
+                names.append(name)
+                lengths.append(arrays[name].shape[0])
+                dims = arrays[name].shape[1]
+    offsets = np.cumsum([0, *lengths])
+    with files.atomic(final) as building:
+        building.mkdir()
+        values = np.lib.format.open_memmap(
+            building / "features.npy", mode="w+", dtype=np.float32, shape=(int(offsets[-1]), dims)
+        )
+        position = 0
+        for part in parts:
+            with np.load(part) as arrays:
+                block = np.concatenate([arrays[name] for name in arrays.files])
+            values[position : position + len(block)] = block
+            position += len(block)
+        values.flush()
+        index = pd.DataFrame({"id": names, "offset": offsets[:-1], "frames": lengths, "sha256": hashes})
+        files.write_csv(building / "index.csv", index)
+        files.write_text(building / "about.json", json.dumps({**about, "utterances": len(names)}, indent=2))
+
+
+def _hash_all(paths: pd.Series) -> list[str]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    missing = [str(path) for path in paths if not Path(path).is_file()]
+    if missing:
+        raise SerkitError(
+            f"{len(missing)} audio files are missing, the first is {missing[0]}: restore them or leave their rows out"
+        )
+    with ThreadPoolExecutor() as pool:  # hashing releases the interpreter
+        return list(pool.map(files.sha256, paths))

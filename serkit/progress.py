@@ -1,0 +1,118 @@
+"""One progress display: a bar on a terminal, quiet lines when headless.
+
+A notebook executed by ``serkit reproduce`` has no terminal of its own. The command therefore names a
+file in ``$SERKIT_PROGRESS``; `track` writes its state there and the command shows it.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+Item = TypeVar("Item")
+QUIET_SECONDS = 30.0
+_running: list = []  # the displays of this process, the innermost last
+
+
+def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
+    """Yield `items`, showing how many of `total` are done."""
+    total = len(items) if total is None else total  # type: ignore[arg-type]
+    display = _file_display if os.environ.get("SERKIT_PROGRESS") else _bar if sys.stderr.isatty() else _lines
+    with display(what, total) as update:
+        state = {"done": 0, "update": update}
+        _running.append(state)
+        try:
+            update(0, "")
+            for item in items:
+                yield item
+                state["done"] += 1
+                update(state["done"], "")
+        finally:
+            _running.remove(state)
+
+
+def detail(text: str) -> None:
+    """Show where inside the present item the work is, for example "epoch 3/50"."""
+    if _running:
+        _running[-1]["update"](_running[-1]["done"], text)
+
+
+@contextmanager
+def _bar(what: str, total: int) -> Iterator:
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=what, leave=False) as bar:
+
+        def update(done: int, text: str) -> None:
+            bar.set_postfix_str(text, refresh=False)
+            bar.update(done - bar.n)
+            bar.refresh()
+
+        yield update
+
+
+@contextmanager
+def _lines(what: str, total: int) -> Iterator:
+    began = shown = time.monotonic()
+
+    def update(done: int, text: str) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown > QUIET_SECONDS or (done == total and now - began > QUIET_SECONDS):
+            shown = now
+            print(f"{what}: {done}/{total} {text}".rstrip(), file=sys.stderr, flush=True)
+
+    yield update
+
+
+@contextmanager
+def _file_display(what: str, total: int) -> Iterator:
+    path = Path(os.environ["SERKIT_PROGRESS"])
+
+    def update(done: int, text: str) -> None:
+        state = {"what": what, "done": done, "total": total, "detail": text}
+        path.write_text(json.dumps(state), encoding="utf-8")
+
+    yield update
+
+
+@contextmanager
+def relay(path: Path) -> Iterator[None]:
+    """Show what another process writes to `path` through `track`, until the block ends."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_relay_loop, args=(path, stop), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _relay_loop(path: Path, stop: threading.Event) -> None:
+    while not stop.is_set():
+        state = _state(path)
+        if state is None or state["done"] >= state["total"]:
+            stop.wait(0.3)
+            continue
+        display = _bar if sys.stderr.isatty() else _lines
+        with display(state["what"], state["total"]) as update:
+            what = state["what"]
+            while state and state["what"] == what and not stop.is_set():
+                update(state["done"], state["detail"])
+                if state["done"] >= state["total"]:
+                    break
+                stop.wait(0.3)
+                state = _state(path) or state
+
+
+def _state(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, json.JSONDecodeError):  # not begun, or caught in the middle of a write
+        return None

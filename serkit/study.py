@@ -1,0 +1,295 @@
+"""A study is a table of runs: model x fold x seed. Each run is trained once, stored, and found again.
+
+A run is a call ``run(model=..., fold=..., seed=...) -> Outcome``. Its result is kept in
+``<directory>/<key>/``, where the key stands for everything it depends on: what was asked for, the
+settings, the data, and the code (see `serkit.fingerprints`). A folder is there completely or not at
+all, so that a study can be stopped at any moment, by Ctrl-C, SIGKILL or a power cut; the same command
+then does only what is missing.
+
+Runs are independent of one another and of their order. They run in this process, on local worker
+processes, or on a Dask cluster that shares the file system: the same function, the same store.
+"""
+
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from serkit import files, fingerprints, progress
+from serkit.errors import SerkitError
+
+PACKAGES = ("serkit", "keras", "tensorflow", "jax", "numpy", "scipy", "pandas", "librosa", "scikit-learn")
+
+
+@dataclass
+class Outcome:
+    """What a run returns.
+
+    Attributes:
+        predictions: one row a tested utterance: id, speaker, label (true), predicted, and a column of scores a class.
+        history: one row an epoch; None where nothing is learnt by epochs.
+        model: a Keras model to keep; None keeps none.
+        notes: plain values worth keeping, such as the number of weights.
+    """
+
+    predictions: pd.DataFrame
+    history: pd.DataFrame | None = None
+    model: Any = None
+    notes: dict = field(default_factory=dict)
+
+
+def grid(**axes: Iterable) -> list[dict]:
+    """Every combination of the values of each axis, the last axis fastest.
+
+    >>> grid(model=["a", "b"], seed=[0, 1])
+    [{'model': 'a', 'seed': 0}, {'model': 'a', 'seed': 1}, {'model': 'b', 'seed': 0}, {'model': 'b', 'seed': 1}]
+    """
+    return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+
+
+@dataclass
+class Study:
+    """Runs of one function on one set of data.
+
+    Args:
+        directory: where runs are stored.
+        run: ``run(**spec) -> Outcome``; it may be defined in a notebook. It must seed itself from its
+            spec, so that a run gives the same numbers whatever ran before it. Whatever it names outside
+            itself, such as the notebook's parameters, tables, folds and stored features, is part of the key.
+
+    Raises:
+        SerkitError: `run` names something that cannot be compared by content.
+    """
+
+    directory: Path
+    run: Callable[..., Outcome]
+
+    def __post_init__(self):
+        self.directory = Path(self.directory)
+        self._trace = fingerprints.trace(self.run)
+
+    def key(self, spec: dict) -> str:
+        """The name of a run's folder: equal key, equal result."""
+        return files.content_key({"spec": spec, "depends on": self._trace, "backend": _backend()})
+
+    def complete(self, specs: list[dict], workers: int = 1, scheduler: str = "", what: str = "runs") -> pd.DataFrame:
+        """Do the runs that are missing, and list all.
+
+        Args:
+            specs: what to run, for example from `grid`; plain values.
+            workers: 1 runs in this process; more run on that many local worker processes.
+            scheduler: address of a Dask cluster, ``tcp://host:port``; it takes precedence over `workers`.
+            what: shown by the progress display.
+
+        Returns:
+            One row a run, in the order of `specs`: its spec, key, seconds, directory.
+
+        Raises:
+            SerkitError: a run fails on bad input. Finished runs are kept, and so they are when the study is
+                interrupted.
+        """
+        missing = [spec for spec in specs if not (self.directory / self.key(spec) / "run.json").exists()]
+        _sweep(self.directory)
+        if missing:
+            self.directory.mkdir(parents=True, exist_ok=True)
+            jobs = self._jobs(missing, workers, scheduler)
+            for _ in progress.track(
+                jobs, f"{what} ({len(specs) - len(missing)} found, {len(missing)} to do)", len(missing)
+            ):
+                pass
+        return pd.DataFrame([self._row(spec) for spec in specs])
+
+    def predictions(self, runs: pd.DataFrame) -> pd.DataFrame:
+        """The predictions of all runs, one below the other, each row with its run's spec."""
+        return self._collect(runs, "predictions.csv")
+
+    def histories(self, runs: pd.DataFrame) -> pd.DataFrame:
+        """The learning histories of all runs, one below the other, each row with its run's spec."""
+        return self._collect(runs, "history.csv")
+
+    def model(self, run: pd.Series):
+        """The Keras model that a run kept."""
+        import keras
+
+        import serkit.layers  # noqa: F401  (its layers have to be known before a model with them is read)
+
+        return keras.saving.load_model(Path(run["directory"]) / "model.keras", compile=False)
+
+    def _jobs(self, specs: list[dict], workers: int, scheduler: str) -> Iterator[None]:
+        if workers <= 1 and not scheduler:
+            for spec in specs:
+                execute(self, spec)
+                yield
+            return
+        with _cluster(min(workers, len(specs)), scheduler) as client:
+            from dask.distributed import as_completed
+
+            # Runs are named by their keys, so that two studies on one cluster share a run in hand.
+            futures = [client.submit(execute, self, spec, key=f"serkit-{self.key(spec)}", pure=False) for spec in specs]
+            try:
+                for future in as_completed(futures):
+                    future.result()
+                    yield
+            except BaseException:
+                client.cancel(futures, force=True)
+                raise
+
+    def _row(self, spec: dict) -> dict:
+        import json
+
+        directory = self.directory / self.key(spec)
+        record = json.loads((directory / "run.json").read_text(encoding="utf-8"))
+        return {
+            **spec,
+            "key": directory.name,
+            "seconds": record["seconds"],
+            "directory": str(directory),
+            **record["notes"],
+        }
+
+    def _collect(self, runs: pd.DataFrame, name: str) -> pd.DataFrame:
+        tables = []
+        for run in runs.to_dict("records"):
+            path = Path(run["directory"]) / name
+            if path.exists():
+                spec = {key: run[key] for key in list(run)[: list(run).index("key")]}
+                text = {"id": str, "speaker": str, "label": str, "predicted": str}
+                tables.append(pd.read_csv(path, dtype=text).assign(**spec))
+        return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def execute(study: Study, spec: dict) -> None:
+    """Do one run and store it; called here or on a worker.
+
+    Raises:
+        SerkitError: what the run raises, with the run's spec in front.
+    """
+    import keras
+
+    directory = study.directory / study.key(spec)
+    keras.utils.clear_session()  # or memory grows with every run
+    began = time.monotonic()
+    try:
+        outcome = study.run(**spec)
+    except SerkitError as error:
+        raise SerkitError(f"run {spec}: {error}") from error
+    seconds = time.monotonic() - began
+    with files.atomic(directory) as building:
+        building.mkdir()
+        files.write_csv(building / "predictions.csv", outcome.predictions)
+        if outcome.history is not None:
+            files.write_csv(building / "history.csv", outcome.history)
+        if outcome.model is not None:
+            outcome.model.save(building / "model.keras")
+        files.write_json(building / "run.json", _record(study, spec, outcome, seconds))
+
+
+def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
+    return {
+        "spec": spec,
+        "settings": fingerprints.values_of(study._trace),
+        "data": {name: value for name, value in study._trace.items() if name.startswith("data ")},
+        "code": files.content_key(
+            {name: value for name, value in study._trace.items() if not name.startswith("data ")}
+        ),
+        "notes": outcome.notes,
+        "seconds": round(seconds, 3),
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "peak_memory_mib": _peak_memory(),  # of the process, whatever it did before
+        "backend": _backend(),
+        "device": _device(),
+        "python": platform.python_version(),
+        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+    }
+
+
+@contextmanager
+def _cluster(workers: int, scheduler: str):
+    """A client of the cluster at an address, or of local worker processes that end with the block."""
+    from dask.distributed import Client, LocalCluster
+
+    if scheduler:
+        try:
+            client = Client(scheduler, timeout="20s")
+        except (OSError, ValueError, TimeoutError) as error:
+            raise SerkitError(f"no Dask scheduler answers at {scheduler!r}: start one, or use --workers") from error
+        with client:
+            yield client
+        return
+    threads = max((os.cpu_count() or 1) // workers, 1)
+    environment = {
+        "KERAS_BACKEND": _backend(),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "OMP_NUM_THREADS": str(threads),
+    }
+    with (
+        LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            env=environment,
+            dashboard_address=None,
+            silence_logs=40,
+        ) as cluster,
+        Client(cluster) as client,
+    ):
+        yield client
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what runs of dead processes on this machine left half-written."""
+    for path in directory.glob(".*.tmp"):
+        process = path.name.split(".")[-2]
+        if process.isdigit() and not Path(f"/proc/{process}").exists() and sys.platform == "linux":
+            files.remove(path)
+
+
+def _backend() -> str:
+    import keras
+
+    return keras.backend.backend()
+
+
+def _device() -> str:
+    """The accelerator that Keras uses, or the processor."""
+    if _backend() == "tensorflow":
+        import tensorflow as tf
+
+        found = [
+            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
+            for gpu in tf.config.list_physical_devices("GPU")
+        ]
+    elif _backend() == "jax":
+        import jax
+
+        found = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    else:
+        found = []
+    return ", ".join(found) or f"{platform.machine()} CPU, {os.cpu_count()} cores"
+
+
+def _peak_memory() -> int | None:
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except ModuleNotFoundError:
+        return None

@@ -1,0 +1,144 @@
+"""Training as the papers did it: seeds, schedules, framework defaults, and a stop at the first NaN."""
+
+import keras
+import numpy as np
+
+from serkit import progress
+from serkit.errors import SerkitError
+
+
+def seed_everything(seed: int) -> None:
+    """Fix initialisation, order and dropout: the same seed on the same machine gives the same numbers.
+
+    Args:
+        seed: of Python, NumPy and the Keras backend.
+    """
+    keras.utils.set_random_seed(seed)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+
+
+def step_schedule(initial: float, epochs: int, after: list[float], factor: float = 0.1) -> list[float]:
+    """Learning rate of each epoch: `initial`, times `factor` after each of the given shares of training.
+
+    Shares rather than epochs keep the schedule's shape when somebody trains for fewer epochs.
+
+    Args:
+        initial: learning rate of the first epoch.
+        epochs: how many there are.
+        after: shares of the epochs; li2018's "reducing at the 21, 31 and 41 epochs" of 50 is 0.4, 0.6, 0.8.
+        factor: what each drop multiplies by.
+
+    Returns:
+        One rate an epoch.
+
+    >>> rates = step_schedule(0.05, 50, [0.4, 0.6, 0.8])
+    >>> [round(rates[epoch], 7) for epoch in (19, 20, 29, 30, 39, 40)]
+    [0.05, 0.005, 0.005, 0.0005, 0.0005, 5e-05]
+    """
+    drops = [round(share * epochs) for share in after]
+    return [initial * factor ** sum(epoch >= drop for drop in drops) for epoch in range(epochs)]
+
+
+def pytorch_defaults(weight_decay: float = 0.0) -> tuple[dict, dict]:
+    """What PyTorch does unasked, as Keras arguments, for papers that were run on it.
+
+    * Kernels are drawn uniformly with variance 1 / (3 fan-in) (``reset_parameters``: Kaiming uniform, a = sqrt 5).
+    * Batch normalisation keeps 0.9 of its moving statistics a step (PyTorch's momentum 0.1) with epsilon
+      1e-5. Keras' own 0.99 and 1e-3 need hundreds of steps before testing means anything.
+    * Weight decay is added to the gradient, before momentum, for every weight, biases and batch
+      normalisation included: an L2 penalty of half the value. Keras' ``weight_decay`` is another thing.
+
+    Args:
+        weight_decay: PyTorch's ``weight_decay``.
+
+    Returns:
+        Arguments for a layer with a kernel, and arguments for ``BatchNormalization``.
+    """
+    penalty = keras.regularizers.L2(weight_decay / 2) if weight_decay else None
+    kernel = {
+        "kernel_initializer": keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform"),
+        "kernel_regularizer": penalty,
+        "bias_regularizer": penalty,
+    }
+    normalisation = {
+        "momentum": 0.9,
+        "epsilon": 1e-5,
+        "beta_regularizer": penalty,
+        "gamma_regularizer": penalty,
+    }
+    return kernel, normalisation
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Stop with an error, naming epoch and step, as soon as the loss is not a finite number."""
+
+    def on_train_begin(self, logs=None):  # noqa: ARG002, D102
+        self.epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002, D102
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):  # noqa: D102
+        if not np.isfinite(logs["loss"]):
+            raise SerkitError(
+                f"the loss is {logs['loss']} in epoch {self.epoch + 1}, step {batch + 1}: look for extreme feature "
+                "values, or lower the learning rate"
+            )
+
+
+class ShowEpochs(keras.callbacks.Callback):
+    """Tell the progress display which epoch is running."""
+
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002, D102
+        progress.detail(f"epoch {epoch + 1}/{self.params['epochs']}")
+
+
+def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = None, callbacks=(), **options):
+    """``model.fit``, quietly, with a learning-rate schedule, `StopOnNaN` and `ShowEpochs`.
+
+    Args:
+        model: compiled.
+        batches: a ``keras.utils.PyDataset`` or another input of ``fit``.
+        epochs: how many.
+        rates: learning rate of each epoch; None leaves the optimiser's.
+        callbacks: further ones, such as a paper's stopping rule.
+        options: passed on to ``model.fit``.
+
+    Returns:
+        One row an epoch: epoch (from 1), the losses and metrics, and seconds since the beginning.
+
+    Raises:
+        SerkitError: the loss is not finite.
+    """
+    import time
+
+    import pandas as pd
+
+    every = [StopOnNaN(), ShowEpochs(), *callbacks]
+    if rates is not None:
+        every.append(keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch]))
+    began, seconds = time.monotonic(), []
+    every.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seconds.append(time.monotonic() - began)))
+    history = model.fit(batches, epochs=epochs, callbacks=every, verbose=0, **options).history
+    table = pd.DataFrame(history)
+    table.insert(0, "epoch", np.arange(1, len(table) + 1))
+    return table.assign(seconds=seconds)
+
+
+def average_scores(ids, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Average the scores of an utterance's pieces (li2018, 2.1).
+
+    Args:
+        ids: the utterance of each piece, length P.
+        scores: shape (P, classes).
+
+    Returns:
+        Utterance ids, sorted, length U; their mean scores, shape (U, classes).
+    """
+    names, numbers = np.unique(np.asarray(ids), return_inverse=True)
+    sums = np.zeros((len(names), scores.shape[1]), np.float64)
+    np.add.at(sums, numbers, scores)
+    return names, sums / np.bincount(numbers)[:, None]

@@ -1,0 +1,184 @@
+"""Studies: stored once, found again, whole or absent, in this process and on workers."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from serkit import fingerprints, study
+from serkit.errors import SerkitError
+
+FACTOR = 2
+TABLE = pd.DataFrame({"id": ["a", "b"], "path": ["/x/a.wav", "/x/b.wav"]})
+calls = []
+
+
+def helper(value):
+    return FACTOR * value
+
+
+def run(model, seed):
+    predictions = pd.DataFrame({"id": TABLE["id"], "label": ["x", "y"], "predicted": ["x", "x"], "p": helper(seed)})
+    return study.Outcome(predictions, history=pd.DataFrame({"epoch": [1], "loss": [0.5]}), notes={"weights": 7})
+
+
+def failing(model, seed):
+    if seed == 1:
+        raise SerkitError("features hold NaN")
+    return run(model, seed)
+
+
+SPECS = study.grid(model=["small", "large"], seed=[0, 1])
+
+
+def test_runs_are_stored_and_found_again(tmp_path):
+    first = study.Study(tmp_path, run)
+    runs = first.complete(SPECS)
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("run.json")}
+    again = study.Study(tmp_path, run).complete(SPECS)
+    assert len(times) == 4
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("run.json")} == times
+    pd.testing.assert_frame_equal(runs, again)
+    predictions = first.predictions(runs)
+    assert list(predictions.columns) == ["id", "label", "predicted", "p", "model", "seed"]
+    assert predictions.query("model == 'large' and seed == 1")["p"].tolist() == [2, 2]
+    assert first.histories(runs)["loss"].tolist() == [0.5] * 4
+    record = json.loads(next(iter(times)).read_text())
+    assert record["settings"] == {"FACTOR": 2}
+    assert record["notes"] == {"weights": 7}
+    assert set(record) >= {"spec", "data", "code", "seconds", "peak_memory_mib", "device", "versions", "backend"}
+
+
+def test_the_key_follows_values_code_and_data(tmp_path, monkeypatch):
+    key = study.Study(tmp_path, run).key(SPECS[0])
+    assert study.Study(tmp_path / "elsewhere", run).key(SPECS[0]) == key
+    assert study.Study(tmp_path, run).key(SPECS[1]) != key
+    monkeypatch.setitem(globals(), "TABLE", TABLE.assign(path="/moved"))
+    assert study.Study(tmp_path, run).key(SPECS[0]) == key  # the audio may lie anywhere
+    monkeypatch.setitem(globals(), "TABLE", TABLE.assign(id=["a", "c"]))
+    assert study.Study(tmp_path, run).key(SPECS[0]) != key
+    monkeypatch.setitem(globals(), "TABLE", TABLE)
+    monkeypatch.setitem(globals(), "FACTOR", 3)  # used only through helper()
+    assert study.Study(tmp_path, run).key(SPECS[0]) != key
+
+
+def test_the_trace_sees_functions_in_containers_closures_and_our_modules():
+    def build(kernel):
+        return lambda x: kernel * x
+
+    small, large = build(1), build(2)
+    models = {"small": small}
+
+    def use(model):
+        return models[model], study.grid
+
+    def mean(values):
+        from serkit import metrics  # noqa: F401
+
+        return np.mean(values)
+
+    traced = fingerprints.trace(use)
+    assert traced["value kernel"] == 1
+    models["small"] = large
+    assert fingerprints.trace(use)["value kernel"] == 2
+    assert fingerprints.of_function(mean)  # installed libraries are left out
+
+
+def test_comments_and_docstrings_do_not_count(tmp_path):
+    sources = [
+        "def f(x):\n    return x + 1\n",
+        'def f(x):\n    """Add."""\n    # one more\n    return (x + 1)\n',
+        "def f(x):\n    return x + 2\n",
+    ]
+    codes = [fingerprints.plain_code(source) for source in sources]
+    assert codes[0] == codes[1] != codes[2]
+
+
+def test_what_cannot_be_compared_is_refused(tmp_path):
+    stream = open(tmp_path / "x", "w")  # noqa: SIM115, PTH123
+
+    def leaky(seed):
+        return stream.read(), seed
+
+    with pytest.raises(SerkitError, match="'stream', a TextIOWrapper"):
+        study.Study(tmp_path, leaky)
+    stream.close()
+
+
+def test_a_failure_names_the_run_and_keeps_the_finished_ones(tmp_path):
+    broken = study.Study(tmp_path, failing)
+    with pytest.raises(SerkitError, match=r"run \{'model': 'small', 'seed': 1\}: features hold NaN"):
+        broken.complete(SPECS)
+    assert len(list(tmp_path.glob("*/run.json"))) == 1
+    assert not list(tmp_path.glob(".*"))
+
+
+SCRIPT = """
+import sys, time
+import pandas as pd
+from serkit import study
+
+def run(seed):
+    time.sleep({pause})
+    with open({log!r}, "a") as log:
+        log.write(f"{{seed}}\\n")
+    return study.Outcome(pd.DataFrame({{"id": ["a"], "label": ["x"], "predicted": ["x"], "p": [seed]}}))
+
+if __name__ == "__main__":
+    s = study.Study({store!r}, run)
+    runs = s.complete(study.grid(seed=range(4)), workers={workers})
+    s.predictions(runs).to_csv({table!r}, index=False)
+"""
+
+
+def write_script(tmp_path, workers, pause):
+    values = {name: str(tmp_path / name) for name in ("log", "store", "table")}
+    path = tmp_path / "script.py"
+    path.write_text(textwrap.dedent(SCRIPT).format(workers=workers, pause=pause, **values))
+    return path
+
+
+def test_killed_in_the_middle_then_only_the_rest_is_done(tmp_path):
+    script = write_script(tmp_path, workers=1, pause=0.4)
+    process = subprocess.Popen([sys.executable, str(script)], env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    deadline = time.monotonic() + 60
+    while not len(list((tmp_path / "store").glob("*/run.json"))) >= 2:
+        assert time.monotonic() < deadline, "no run was stored in a minute"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    stored = len(list((tmp_path / "store").glob("*/run.json")))
+    assert 2 <= stored < 4
+    before = (tmp_path / "log").read_text().split()
+    subprocess.run([sys.executable, str(script)], check=True)
+    after = (tmp_path / "log").read_text().split()
+    assert len(after) == len(before) + 4 - stored
+    assert sorted(set(after)) == ["0", "1", "2", "3"]
+    assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 1, 2, 3]
+
+
+def test_workers_give_the_same_table(tmp_path):
+    subprocess.run([sys.executable, str(write_script(tmp_path, workers=2, pause=0))], check=True)
+    assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 1, 2, 3]
+
+
+def test_no_scheduler_at_the_address(tmp_path):
+    with pytest.raises(SerkitError, match="no Dask scheduler answers at 'nonsense"):
+        study.Study(tmp_path, run).complete(SPECS, scheduler="nonsense://127.0.0.1:1")
+
+
+def test_half_written_folders_of_dead_processes_are_swept(tmp_path):
+    dead = tmp_path / ".abc.999999999.tmp"
+    dead.mkdir()
+    alive = tmp_path / f".abc.{os.getpid()}.tmp"
+    alive.mkdir()
+    study.Study(tmp_path, run).complete(SPECS[:1])
+    assert not dead.exists()
+    assert alive.exists()
