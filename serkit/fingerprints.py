@@ -88,19 +88,19 @@ def _visit(value: object, name: str, seen: dict[str, Any]) -> None:
         seen[f"data {name}"] = _digest(value)
     elif hasattr(value, "fingerprint"):  # stored features
         seen[f"data {name}"] = value.fingerprint
+    elif dataclasses.is_dataclass(value) and _is_plain(dataclasses.asdict(value)):  # a fold
+        seen[f"data {name}"] = content_key(dataclasses.asdict(value))
     elif not isinstance(value, types.BuiltinFunctionType):
         for part, item in _parts(value, name):
             _visit(item, part, seen)
 
 
 def _parts(value: object, name: str) -> list[tuple[str, object]]:
-    """What a container or dataclass holds, each with a name."""
+    """What a container holds, each with a name."""
     if isinstance(value, dict):
         return [(f"{name}[{key!r}]", item) for key, item in value.items()]
     if isinstance(value, list | tuple):
         return [(f"{name}[{number}]", item) for number, item in enumerate(value)]
-    if dataclasses.is_dataclass(value):
-        return [(f"{name}.{part.name}", getattr(value, part.name)) for part in dataclasses.fields(value)]
     raise SerkitError(
         f"a run depends on {name!r}, a {type(value).__name__}, which cannot be compared by content: make it inside "
         "the function, or use plain values, tables, arrays or stored features"

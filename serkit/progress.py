@@ -12,18 +12,19 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import TextIO, TypeVar
 
 Item = TypeVar("Item")
 QUIET_SECONDS = 30.0
+POLL_SECONDS = 0.3
 _running: list = []  # the displays of this process, the innermost last
 
 
 def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
     """Yield `items`, showing how many of `total` are done."""
     total = len(items) if total is None else total  # type: ignore[arg-type]
-    display = _file_display if os.environ.get("SERKIT_PROGRESS") else _bar if sys.stderr.isatty() else _lines
-    with display(what, total) as update:
+    relayed = os.environ.get("SERKIT_PROGRESS")
+    with _into_file(what, total, Path(relayed)) if relayed else _display(what, total, sys.stderr) as update:
         state = {"done": 0, "update": update}
         _running.append(state)
         try:
@@ -42,11 +43,15 @@ def detail(text: str) -> None:
         _running[-1]["update"](_running[-1]["done"], text)
 
 
+def _display(what: str, total: int, stream: TextIO):
+    return (_bar if stream.isatty() else _lines)(what, total, stream)
+
+
 @contextmanager
-def _bar(what: str, total: int) -> Iterator:
+def _bar(what: str, total: int, stream: TextIO) -> Iterator:
     from tqdm import tqdm
 
-    with tqdm(total=total, desc=what, leave=False) as bar:
+    with tqdm(total=total, desc=what, leave=False, file=stream, dynamic_ncols=True) as bar:
 
         def update(done: int, text: str) -> None:
             bar.set_postfix_str(text, refresh=False)
@@ -57,7 +62,7 @@ def _bar(what: str, total: int) -> Iterator:
 
 
 @contextmanager
-def _lines(what: str, total: int) -> Iterator:
+def _lines(what: str, total: int, stream: TextIO) -> Iterator:
     began = shown = time.monotonic()
 
     def update(done: int, text: str) -> None:
@@ -65,15 +70,13 @@ def _lines(what: str, total: int) -> Iterator:
         now = time.monotonic()
         if now - shown > QUIET_SECONDS or (done == total and now - began > QUIET_SECONDS):
             shown = now
-            print(f"{what}: {done}/{total} {text}".rstrip(), file=sys.stderr, flush=True)
+            print(f"{what}: {done}/{total} {text}".rstrip(), file=stream, flush=True)
 
     yield update
 
 
 @contextmanager
-def _file_display(what: str, total: int) -> Iterator:
-    path = Path(os.environ["SERKIT_PROGRESS"])
-
+def _into_file(what: str, total: int, path: Path) -> Iterator:
     def update(done: int, text: str) -> None:
         state = {"what": what, "done": done, "total": total, "detail": text}
         path.write_text(json.dumps(state), encoding="utf-8")
@@ -82,10 +85,10 @@ def _file_display(what: str, total: int) -> Iterator:
 
 
 @contextmanager
-def relay(path: Path) -> Iterator[None]:
-    """Show what another process writes to `path` through `track`, until the block ends."""
+def relay(path: Path, stream: TextIO) -> Iterator[None]:
+    """Show on `stream` what another process writes to `path` through `track`, until the block ends."""
     stop = threading.Event()
-    thread = threading.Thread(target=_relay_loop, args=(path, stop), daemon=True)
+    thread = threading.Thread(target=_relay_loop, args=(path, stream, stop), daemon=True)
     thread.start()
     try:
         yield
@@ -94,20 +97,19 @@ def relay(path: Path) -> Iterator[None]:
         thread.join()
 
 
-def _relay_loop(path: Path, stop: threading.Event) -> None:
+def _relay_loop(path: Path, stream: TextIO, stop: threading.Event) -> None:
     while not stop.is_set():
         state = _state(path)
         if state is None or state["done"] >= state["total"]:
-            stop.wait(0.3)
+            stop.wait(POLL_SECONDS)
             continue
-        display = _bar if sys.stderr.isatty() else _lines
-        with display(state["what"], state["total"]) as update:
-            what = state["what"]
-            while state and state["what"] == what and not stop.is_set():
+        what = state["what"]
+        with _display(what, state["total"], stream) as update:
+            while state["what"] == what and not stop.is_set():
                 update(state["done"], state["detail"])
                 if state["done"] >= state["total"]:
                     break
-                stop.wait(0.3)
+                stop.wait(POLL_SECONDS)
                 state = _state(path) or state
 
 

@@ -94,12 +94,36 @@ class Corpus:
             Columns level ("error", "warning" or "note"), what, where and remedy; errors first.
         """
         source, table = module(self.name), self.utterances
-        found = self.problems + audio_problems(
-            table["path"], source.SAMPLE_RATES, source.STEREO, deep, _promised_durations(table, source)
-        )
+        durations = table["end"] - table["start"]
+        found = self.problems + audio_problems(table["path"], source.SAMPLE_RATES, source.STEREO, deep, durations)
         found += source.check(self.root, table, self.expected, deep)
         found.sort(key=lambda problem: LEVELS.index(problem.level))  # stable: the order of finding remains
         return pd.DataFrame(found, columns=Problem._fields)
+
+    def select(self, labels: list[str], style: str = "") -> pd.DataFrame:
+        """Take the utterances of a protocol: those with one of `labels`, spoken in `style`.
+
+        Args:
+            labels: label words; each must occur.
+            style: "improvised" or "scripted"; ignored in a corpus that has one style only, and when empty.
+
+        Returns:
+            Rows of `utterances`, renumbered.
+
+        Raises:
+            SerkitError: a label or the style does not occur, or a label does not within that style.
+        """
+        table = self.utterances
+        for label in labels:
+            choose(label, table["label"].dropna().unique(), f"label of {self.name}")
+        styles = table["style"].dropna().unique()
+        if style and len(styles) > 1:
+            table = table[table["style"] == choose(style, styles, f"style of {self.name}")]
+        table = table[table["label"].isin(labels)]
+        for label in labels:
+            if not (table["label"] == label).any():
+                raise SerkitError(f"no {style} utterance of {self.name} is labelled {label!r}: leave the class out")
+        return table.reset_index(drop=True)
 
     def words(self) -> pd.DataFrame:
         """Read the word alignment: columns id, word, start and end, in seconds from the utterance's start.
@@ -171,7 +195,3 @@ def _marker(name: str, root: Path) -> dict | None:
     if written != name:
         raise SerkitError(f'{root} is a miniature of {written}, not of {name}; load it as "{written}"')
     return marker
-
-
-def _promised_durations(table: pd.DataFrame, source: ModuleType) -> pd.Series | None:
-    return table["end"] - table["start"] if getattr(source, "ONE_FILE_AN_UTTERANCE", True) else None

@@ -56,7 +56,7 @@ IEMOCAP_full_release.tar.gz, and give the folder that holds Session1 to Session5
       dialog/transcriptions/<dialogue>.txt                   texts
       sentences/wav/<dialogue>/<utterance>.wav               audio, 16 kHz mono
       sentences/ForcedAlignment/<dialogue>/<utterance>.wdseg words
-(videos and motion capture are not needed)"""
+(videos and motion capture are not needed). Without it, begin with the miniature: serkit miniature iemocap FOLDER"""
 SAMPLE_RATES = (16000,)
 STEREO = "error"
 
@@ -71,7 +71,7 @@ RATER_LABELS = {
 }  # fmt: skip
 SESSIONS = (1, 2, 3, 4, 5)
 UNALIGNED = ("Ses03F_impro07_M030", "Ses03M_impro03_M001")  # in the release itself
-FRAME_SECONDS = 0.01  # of the word alignment
+AGAIN = "copy it again from the original"  # the remedy of most problems
 
 _SUMMARY = re.compile(r"\[(\d+\.\d+) - (\d+\.\d+)\]\t(\w+)\t(\w+)\t\[(\d+\.\d+), (\d+\.\d+), (\d+\.\d+)\]\s*")
 _CATEGORIES = re.compile(r"C-(\w+):\s*(.*?)\s*\((.*)")
@@ -100,46 +100,43 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
     if not _sessions(root):
         raise SerkitError(f"no folder Session1 to Session5 in {root}\n{HOW_TO_GET}")
     rows, _, problems = _read_labels(root)
+    problems = _partial_problems(root) + problems
     texts = _read_texts(root)
     rows = _first_of_each(rows, problems)
     for row in rows:
         row["text"] = texts.get(row["id"])
-        if row["text"] is None:
-            remedy = "copy dialog/transcriptions of that session again"
-            problems.append(Problem("warning", f"no transcript of {row['id']}", row["where"], remedy))
-    problems += _file_problems(root, rows)
-    return root, utterance_table(rows, extra=["dialogue"]), problems
+    utterances = utterance_table(rows, extra=["dialogue"])
+    for dialogue, missing in _by_dialogue(utterances[utterances["text"].isna()]):
+        where = _session_folder(root, dialogue) / "dialog" / "transcriptions" / f"{dialogue}.txt"
+        problems.append(Problem("warning", f"no transcript of {_some(missing)}", str(where), AGAIN))
+    problems += _file_problems(root, utterances)
+    return root, utterances, problems
 
 
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
     """Compare a copy with the published counts, or with those `expected` of a miniature.
 
-    A copy that lacks sessions is named as partial, and the sessions that are there are compared with their
-    own counts. The alignment files are counted, and read when `deep`.
+    Of a copy that lacks sessions, those that are there are compared with their own counts. The alignment files
+    are counted, and read when `deep`.
     """
     problems = _speaker_problems(root, utterances)
     aligned = alignment_files(root)
     problems += _alignment_problems(root, utterances, aligned)
     expected = PUBLISHED if expected is None else expected
     present = _sessions(root)
-    if len(present) < len(SESSIONS):
-        there = ", ".join(str(session) for session in present)
-        absent = ", ".join(f"Session{session}" for session in SESSIONS if session not in present)
-        what = f"partial copy: session{'s' * (len(present) > 1)} {there} of {len(SESSIONS)}"
-        problems.append(
-            Problem("error", what, str(root), f"copy {absent} too, or load what is there with strict=False")
-        )
+    if len(present) < len(SESSIONS):  # `read` has said so; what is there must be whole all the same
         expected = {
             figure: count
             for figure, count in expected.items()
-            if any(figure.startswith((f"session {session}", f"speaker Ses0{session}")) for session in present)
+            if figure.startswith(
+                tuple(f"{what}{session}" for what in ("session ", "speaker Ses0") for session in present)
+            )
         }
     found = count(utterances, aligned)
-    remedy = "copy the files again from the original: other problems of this list may say which"
-    problems += count_problems(found, expected, root, remedy)
+    problems += count_problems(found, expected, root, "see the other problems of this list, or copy the corpus again")
     if deep:
-        for path in in_threads(_unreadable_lines, sorted(aligned.values()), "reading alignments"):
-            problems += path
+        for _, unreadable in in_threads(_read_alignment, list(aligned.values()), "reading alignments"):
+            problems += unreadable
     return problems
 
 
@@ -217,6 +214,16 @@ def _sessions(root: Path) -> list[int]:
     return [session for session in SESSIONS if (root / f"Session{session}").is_dir()]
 
 
+def _partial_problems(root: Path) -> list[Problem]:
+    present = _sessions(root)
+    absent = [session for session in SESSIONS if session not in present]
+    if not absent:
+        return []
+    what = f"partial copy: session{'s' * (len(present) > 1)} {', '.join(map(str, present))} of {len(SESSIONS)}"
+    folders = ", ".join(f"Session{session}" for session in absent)
+    return [Problem("error", what, str(root), f"copy {folders} too, or load what is there with strict=False")]
+
+
 def _read_labels(root: Path) -> tuple[list[dict], dict[tuple[str, str], dict], list[Problem]]:
     """Parse all label files: utterances, ratings by (utterance, rater), problems."""
     rows: list[dict] = []
@@ -244,7 +251,7 @@ def _parse_labels(
         if line.startswith(("C-", "A-")):
             if utterance and not _parse_rating(line, utterance, rated):
                 what = f"rater's line cannot be read: {line.strip()!r}"
-                problems.append(Problem("warning", what, where, "copy the file again from the original"))
+                problems.append(Problem("warning", what, where, AGAIN))
             continue
         row = _parse_summary(line, path, session, where, problems)
         utterance = row["id"] if row else None
@@ -253,17 +260,17 @@ def _parse_labels(
 
 
 def _parse_summary(line: str, path: Path, session: int, where: str, problems: list[Problem]) -> dict | None:
-    again = "copy the file again from the original"
     match = _SUMMARY.fullmatch(line)
     if not match or not (parts := _UTTERANCE.fullmatch(match[3])):
-        problems.append(Problem("error", f"label line cannot be read: {line.strip()!r}", where, again))
+        level = "error" if "[" in line or "Ses0" in line else "warning"
+        problems.append(Problem(level, f"label line cannot be read: {line.strip()!r}", where, AGAIN))
         return None
     start, end, name, code, *attributes = match.groups()
     if code not in LABELS:
         what = f"unknown label {code!r} of {name}; valid: {', '.join(LABELS)}"
-        problems.append(Problem("error", what, where, again))
+        problems.append(Problem("error", what, where, AGAIN))
     if not name.startswith(path.stem + "_") or int(name[4]) != session:
-        problems.append(Problem("error", f"{name} does not belong into this file", where, again))
+        problems.append(Problem("error", f"{name} does not belong into this file", where, AGAIN))
     scaled = np.array(attributes, dtype=float)
     if (outside := (scaled < 1) | (scaled > 5)).any():
         which = ", ".join(
@@ -324,42 +331,35 @@ def _first_of_each(rows: list[dict], problems: list[Problem]) -> list[dict]:
     for row in rows:
         if row["id"] in first:
             what = f"duplicate utterance {row['id']}, first at {first[row['id']]['where']}"
-            problems.append(Problem("error", what, row["where"], "copy the file again from the original"))
+            problems.append(Problem("error", what, row["where"], AGAIN))
         else:
             first[row["id"]] = row
     return list(first.values())
 
 
-def _file_problems(root: Path, rows: list[dict]) -> list[Problem]:
+def _file_problems(root: Path, utterances: pd.DataFrame) -> list[Problem]:
     """Name utterances without audio, audio without a label, dialogues without labels, and files left aside."""
-    again = "copy it again from the original"
     problems: list[Problem] = []
-    labelled: dict[str, set[str]] = {}
-    for row in rows:
-        labelled.setdefault(row["dialogue"], set()).add(row["id"])
+    labelled = {dialogue: set(names) for dialogue, names in _by_dialogue(utterances)}
     for session in _sessions(root):
         base = root / f"Session{session}"
-        folders = {path.name: path for path in listing(base / "sentences" / "wav") if path.is_dir()}
-        names = {name for name in labelled if name.startswith(f"Ses0{session}")}
-        for name in sorted(names | folders.keys()):
-            where = base / "sentences" / "wav" / name
-            have = {path.stem for path in listing(where, "*.wav")}
-            wanted = labelled.get(name, set())
+        dialogues = {path.name for path in listing(base / "sentences" / "wav") if path.is_dir()}
+        dialogues |= {path.stem for path in listing(base / "dialog" / "transcriptions", "Ses*.txt")}
+        dialogues |= {dialogue for dialogue in labelled if _session_folder(root, dialogue) == base}
+        for dialogue in sorted(dialogues):
+            folder = base / "sentences" / "wav" / dialogue
+            have = {path.stem for path in listing(folder, "*.wav")}
+            wanted = labelled.get(dialogue, set())
             if not wanted:
-                label_file = base / "dialog" / "EmoEvaluation" / f"{name}.txt"
-                problems.append(Problem("error", f"no labels of dialogue {name}", str(label_file), again))
-                continue
-            if not have:
-                problems.append(Problem("error", f"no audio of dialogue {name}", str(where), again))
-                continue
-            problems += [
-                Problem("error", f"no audio of {name}", str(where / f"{name}.wav"), again)
-                for name in sorted(wanted - have)
-            ]
-            problems += [
-                Problem("error", f"no label of {name}", str(where / f"{name}.wav"), "copy its label file again")
-                for name in sorted(have - wanted)
-            ]
+                where = base / "dialog" / "EmoEvaluation" / f"{dialogue}.txt"
+                problems.append(Problem("error", f"no labels of dialogue {dialogue}", str(where), AGAIN))
+            elif not have:
+                problems.append(Problem("error", f"no audio of dialogue {dialogue}", str(folder), AGAIN))
+            else:
+                for what, names in (("no audio of", wanted - have), ("no label of", have - wanted)):
+                    problems += [
+                        Problem("error", f"{what} {name}", str(folder / f"{name}.wav"), AGAIN) for name in sorted(names)
+                    ]
         problems += _hidden_files(base)
     return problems
 
@@ -399,18 +399,28 @@ def alignment_files(root: Path) -> dict[str, Path]:
 
 def _alignment_problems(root: Path, utterances: pd.DataFrame, aligned: dict[str, Path]) -> list[Problem]:
     problems = []
-    for row in utterances.loc[~utterances["id"].isin(list(aligned)), ["id", "session", "dialogue"]].itertuples():
-        folder = root / f"Session{row.session}" / "sentences" / "ForcedAlignment" / row.dialogue
-        known = row.id in UNALIGNED
-        problems.append(
-            Problem(
-                "note" if known else "warning",
-                f"no word alignment of {row.id}" + (", as in the release itself" if known else ""),
-                str(folder / f"{row.id}.wdseg"),
-                "nothing to do" if known else "copy it again from the original",
-            )
-        )
+    missing = utterances[~utterances["id"].isin(list(aligned))]
+    known = missing["id"].isin(UNALIGNED)
+    for dialogue, names in _by_dialogue(missing[~known]):
+        folder = _session_folder(root, dialogue) / "sentences" / "ForcedAlignment" / dialogue
+        problems.append(Problem("warning", f"no word alignment of {_some(names)}", str(folder), AGAIN))
+    if known.any():
+        what = f"no word alignment of {_some(list(missing.loc[known, 'id']))}, as in the release itself"
+        problems.append(Problem("note", what, str(root), "nothing to do"))
     return problems
+
+
+def _by_dialogue(utterances: pd.DataFrame) -> list[tuple[str, list[str]]]:
+    return [(dialogue, list(group["id"])) for dialogue, group in utterances.groupby("dialogue")]
+
+
+def _session_folder(root: Path, dialogue: str) -> Path:
+    return root / f"Session{dialogue[4]}"
+
+
+def _some(names: list[str]) -> str:
+    """Name up to three, and say how many more there are."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def _read_alignment(path: Path) -> tuple[list[tuple[str, float, float]], list[Problem]]:
@@ -421,16 +431,12 @@ def _read_alignment(path: Path) -> tuple[list[tuple[str, float, float]], list[Pr
         if match:
             word = re.sub(r"\(\d+\)$", "", match[3])
             if not re.fullmatch(r"<.*>|\+\+.*\+\+", word):
-                # A frame's number, not its time, is what the file holds: divide last, so that 72 gives 0.72.
+                # Divided, not multiplied by 0.01, so that frame 29 begins at 0.29 and not at 0.29000000000000004.
                 rows.append((word, int(match[1]) / 100, (int(match[2]) + 1) / 100))
         elif line.strip() and "SFrm" not in line and "Total score" not in line:
             what = f"alignment line cannot be read: {line.strip()!r}"
-            problems.append(Problem("error", what, f"{path}:{number}", "copy the file again from the original"))
+            problems.append(Problem("error", what, f"{path}:{number}", AGAIN))
     return rows, problems
-
-
-def _unreadable_lines(path: Path) -> list[Problem]:
-    return _read_alignment(path)[1]
 
 
 def _published() -> dict[str, int]:

@@ -4,7 +4,8 @@ The root is a CSV file, UTF-8, with the columns path, label and speaker, and opt
 split, valence, activation, dominance, text, start and end. Relative paths are relative to the CSV file. A label
 is kept as it is written, without the blanks about it. Where there is no id, the path without its suffix is the id.
 
-Extra column: split.
+Facts: what the table says; any sample rate, any number of channels (averaged on reading). One recording is one
+utterance: start and end only tell where in a dialogue it was. Extra column: split.
 """
 
 import csv
@@ -44,17 +45,23 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
     Returns:
         The file, the utterances (columns of `serkit.corpora` and split), and what was found wrong: a missing
         recording, an empty label or speaker, a duplicate id or path, an unknown gender or style, a number that
-        is none. A row without a path, and the second of two rows with one id, are left out and named.
+        is none. A row without a path, a row with too few or too many cells, and the second of two rows with one id
+        are left out and named.
 
     Raises:
-        SerkitError: there is no such file, it is not UTF-8, has no row, or lacks a required column.
+        SerkitError: there is no such file, it is no CSV in UTF-8, has no row, or lacks a required column.
     """
-    lines = _lines(root)
-    problems: list[Problem] = []
+    header, lines = _lines(root)
+    problems = _column_problems(root, header)
     rows: dict[str, dict] = {}
-    lines_of_paths: dict[str, str] = {}
-    for number, cells in lines:
+    first_of: dict[str, str] = {}
+    for number, values in lines:
         where = f"{root}:{number}"
+        if len(values) != len(header):
+            what = f"{len(values)} cells under {len(header)} columns; the row is left out"
+            problems.append(Problem("error", what, where, "put text that holds a comma in double quotes"))
+            continue
+        cells = dict(zip(header, (value.strip() for value in values), strict=True))
         row = _row(root, cells, where, problems)
         if row is None:
             continue
@@ -62,11 +69,11 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
             what = f"duplicate id {row['id']!r}, first at {rows[row['id']]['where']}; the second is left out"
             problems.append(Problem("error", what, where, "give each row its own id"))
             continue
-        if row["path"] in lines_of_paths:
-            what = f"duplicate path {cells['path']!r}, first at {lines_of_paths[row['path']]}"
+        if row["path"] in first_of:
+            what = f"duplicate path {cells['path']!r}, first at {first_of[row['path']]}"
             problems.append(Problem("error", what, where, "remove one of the two rows"))
         rows[row["id"]] = row
-        lines_of_paths.setdefault(row["path"], where)
+        first_of.setdefault(row["path"], where)
     return root, utterance_table(rows.values(), extra=["split"]), problems
 
 
@@ -83,43 +90,42 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
             "add recordings of another speaker, merge the label with another, or remove its rows",
         )
         for label, group in labelled.groupby("label")
-        if group["speaker"].nunique() == 1
+        if len(set(group["speaker"])) == 1
     ]
 
 
-def _lines(root: Path) -> list[tuple[int, dict[str, str]]]:
-    """Read the rows that are not blank, each with its line number."""
+def _lines(root: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Read the header, and the rows that are not blank, each with its line number."""
     if not root.is_file():
         raise SerkitError(f"there is no file {root}\n{HOW_TO_GET}")
+    lines = []
     try:
         with root.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream)
             header = [name.strip().lower() for name in next(reader, [])]
-            lines = []
-            # A quoted cell may span lines: a row begins on the line after the one where the last row ended.
-            begins = reader.line_num + 1
-            for cells in reader:
-                if any(cell.strip() for cell in cells):
-                    lines.append((begins, cells))
+            begins = reader.line_num + 1  # a quoted cell may span lines
+            for values in reader:
+                if any(value.strip() for value in values):
+                    lines.append((begins, values))
                 begins = reader.line_num + 1
-    except UnicodeDecodeError as error:
-        raise SerkitError(
-            f"{root} is not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8 CSV"
-        ) from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SerkitError(f"{root} is no CSV file in UTF-8 ({error}); save it as one") from error
     if missing := [name for name in REQUIRED if name not in header]:
         found = ", ".join(header) or "none"
         raise SerkitError(f"{root}: no column {', '.join(missing)}; columns found: {found}\n{HOW_TO_GET}")
-    if unknown := [name for name in header if header.count(name) > 1]:
-        raise SerkitError(f"{root}: column {unknown[0]!r} stands there twice; remove one")
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise SerkitError(f"{root}: there are two columns {twice[0]!r}; remove one")
     if not lines:
         raise SerkitError(f"{root} has a header but no rows; add one row a recording")
-    wrong = next((number for number, cells in lines if len(cells) != len(header)), None)
-    if wrong:
-        count = len(dict(lines)[wrong])
-        raise SerkitError(
-            f"{root}:{wrong}: {count} cells under {len(header)} columns; put text that holds a comma in double quotes"
-        )
-    return [(number, dict(zip(header, (cell.strip() for cell in cells), strict=True))) for number, cells in lines]
+    return header, lines
+
+
+def _column_problems(root: Path, header: list[str]) -> list[Problem]:
+    known = (*REQUIRED, *OPTIONAL)
+    remedy = f"nothing to do, unless it was meant to be one of {', '.join(known)}"
+    return [
+        Problem("note", f"column {name!r} is not used", f"{root}:1", remedy) for name in header if name not in known
+    ]
 
 
 def _row(root: Path, cells: dict[str, str], where: str, problems: list[Problem]) -> dict | None:

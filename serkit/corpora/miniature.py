@@ -6,6 +6,7 @@ and so are its texts. The file SERKIT_MINIATURE.json marks it and holds the coun
 expects instead of the published ones.
 """
 
+import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from serkit.errors import SerkitError, choose
 
 NAMES = ("iemocap",)
 VERSION = 1  # of the sound and the texts; part of the cache's folder name
+OVERLAP = 0.5  # of the emotions; at 0.5 a linear classifier of mean log-mel bands reaches a UA of about 0.7
 SHORTEST, LONGEST = 0.8, 4.5  # seconds an utterance
 BLANK_DOMINANCE = "Ses04M_script03_2_M000"  # one rater left it out, and it counts as 0, as in the release
 
@@ -39,17 +41,17 @@ SENTENCES = (
 
 # How each label sounds; see `synthesis.Manner` for the units.
 MANNERS = {
-    "neu": Manner(0.0, 1.6, 1.0, 0.0, 0.0, 0.0),
-    "hap": Manner(3.0, 3.2, 1.1, 2.5, 1.2, 0.0),
-    "sad": Manner(-1.0, 1.0, 0.82, -4.0, -2.4, 0.04),
-    "ang": Manner(2.0, 2.6, 1.15, 5.0, 3.0, 0.0),
-    "exc": Manner(4.5, 3.8, 1.2, 4.0, 1.8, 0.0),
-    "fru": Manner(1.0, 2.0, 1.02, 2.0, 1.2, 0.01),
-    "sur": Manner(5.0, 3.6, 1.05, 2.0, 0.8, 0.0),
-    "fea": Manner(3.5, 2.0, 1.2, -1.0, -0.5, 0.05),
-    "dis": Manner(-1.0, 1.8, 0.9, 1.0, 1.0, 0.01),
-    "oth": Manner(0.5, 2.0, 1.0, 0.0, 0.0, 0.01),
-    "xxx": Manner(1.0, 2.2, 1.0, 1.0, 0.4, 0.01),
+    "neu": Manner(pitch=0.0, pitch_range=1.6, rate=1.0, level=0.0, tilt=0.0, breath=0.0, smile=0.0),
+    "hap": Manner(pitch=4.0, pitch_range=3.4, rate=1.1, level=2.5, tilt=1.6, breath=0.0, smile=0.06),
+    "sad": Manner(pitch=-1.2, pitch_range=1.0, rate=0.8, level=-4.0, tilt=-3.0, breath=0.05, smile=-0.02),
+    "ang": Manner(pitch=2.0, pitch_range=2.6, rate=1.15, level=5.0, tilt=4.0, breath=0.0, smile=-0.02),
+    "exc": Manner(pitch=5.0, pitch_range=4.0, rate=1.2, level=4.0, tilt=2.2, breath=0.0, smile=0.05),
+    "fru": Manner(pitch=1.0, pitch_range=2.0, rate=1.02, level=2.0, tilt=1.6, breath=0.01, smile=-0.01),
+    "sur": Manner(pitch=5.0, pitch_range=3.6, rate=1.05, level=2.0, tilt=0.8, breath=0.0, smile=0.02),
+    "fea": Manner(pitch=3.5, pitch_range=2.0, rate=1.2, level=-1.0, tilt=-0.5, breath=0.05, smile=0.0),
+    "dis": Manner(pitch=-1.0, pitch_range=1.8, rate=0.9, level=1.0, tilt=1.0, breath=0.01, smile=-0.03),
+    "oth": Manner(pitch=0.5, pitch_range=2.0, rate=1.0, level=0.0, tilt=0.0, breath=0.01, smile=0.0),
+    "xxx": Manner(pitch=1.0, pitch_range=2.2, rate=1.0, level=1.0, tilt=0.4, breath=0.01, smile=0.0),
 }
 # Typical valence, activation and dominance, 1 to 5.
 ATTRIBUTES = {
@@ -123,7 +125,16 @@ def ensure(name: str, seed: int = 0) -> Path:
     """Return the miniature in the cache folder; it is written on first use."""
     choose(name, NAMES, "miniature")
     directory = files.cache_dir() / "miniature" / f"{name}-{VERSION}-{seed}"
-    return directory if (directory / MARKER).is_file() else write(name, directory, seed)
+    if (directory / MARKER).is_file():
+        return directory
+    own = write(name, directory.with_name(f"{directory.name}.{os.getpid()}"), seed)
+    try:
+        own.rename(directory)
+    except OSError:  # another process was quicker
+        files.remove(own)
+        if not (directory / MARKER).is_file():
+            raise
+    return directory
 
 
 def _write_iemocap(root: Path, seed: int) -> dict[str, int]:
@@ -170,7 +181,7 @@ def _turns(
     for letter, code in plan:
         name = f"{dialogue}_{letter}{numbers[letter]:03d}"
         numbers[letter] += 1
-        manner = MANNERS[code].vary(random, 1.0)
+        manner = MANNERS[code].vary(random, OVERLAP)
         words, segments = _sentence(manner, random)
         signal = speak(segments, voices[letter], manner, random)
         lines, attributes = _rating_lines(code, letter, random)

@@ -13,13 +13,12 @@ statement, repetition, actor: 03-01-06-01-02-01-12.
 
 import itertools
 import re
-from collections import Counter
 from pathlib import Path
 
 import pandas as pd
 
 from serkit import files
-from serkit.corpora.common import Problem, listing, require_folder, utterance_table
+from serkit.corpora.common import Problem, in_threads, listing, require_folder, utterance_table
 from serkit.errors import SerkitError
 
 TITLE = "Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech"
@@ -101,26 +100,32 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
                 problems.append(Problem("error", what, str(path), "remove one of the two"))
             elif row:
                 rows[row["id"]] = row
+    problems = _partial_problems(root, set(rows)) + problems
     return root, utterance_table(rows.values(), extra=["intensity", "statement", "repetition"]), problems
 
 
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
     """Name the files that are missing, actor by actor."""
-    del expected, deep
+    del expected  # there is no miniature of it
     have = set(utterances["id"])
     present = sorted({int(name[-2:]) for name in have})
     problems = []
-    if absent := [actor for actor in ACTORS if actor not in present]:
-        what = f"partial copy: {len(present)} of {len(ACTORS)} actors; missing: {', '.join(map(str, absent))}"
-        remedy = "unpack the archive again, or load what is there with strict=False"
-        problems.append(Problem("error", what, str(root), remedy))
     for actor in present:
         if missing := sorted(set(names_of(actor)) - have):
             shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
             what = f"Actor_{actor:02d}: {60 - len(missing)} of 60 files; missing: {shown}"
             remedy = "unpack the archive again"
             problems.append(Problem("error", what, str(root / f"Actor_{actor:02d}"), remedy))
-    return problems + _identical_files(utterances)
+    return problems + _identical_files(utterances, deep)
+
+
+def _partial_problems(root: Path, names: set[str]) -> list[Problem]:
+    present = {int(name[-2:]) for name in names}
+    absent = [str(actor) for actor in ACTORS if actor not in present]
+    if not absent:
+        return []
+    what = f"partial copy: {len(present)} of {len(ACTORS)} actors; missing: {', '.join(absent)}"
+    return [Problem("error", what, str(root), "unpack the archive again, or load what is there with strict=False")]
 
 
 def _parse(path: Path, problems: list[Problem]) -> dict | None:
@@ -154,17 +159,14 @@ def _parse(path: Path, problems: list[Problem]) -> dict | None:
     }
 
 
-def _identical_files(utterances: pd.DataFrame) -> list[Problem]:
-    """Note the pair that is one recording under two names; name any other pair of equal size and content."""
-    paths = [Path(path) for path in utterances["path"]]
-    sizes = Counter(path.stat().st_size for path in paths)
+def _identical_files(utterances: pd.DataFrame, deep: bool) -> list[Problem]:
+    """Note the pair that is one recording under two names; name any other such pair when `deep`."""
+    paths = [Path(path) for path in utterances["path"] if deep or Path(path).stem in IDENTICAL]
     found: dict[str, Path] = {}
     problems = []
-    for path in paths:
-        if sizes[path.stat().st_size] == 1 or not path.stat().st_size:
-            continue
-        first = found.setdefault(files.sha256(path), path)
-        if first is path:
+    for path, content in zip(paths, in_threads(files.sha256, paths, "comparing files"), strict=True):
+        first = found.setdefault(content, path)
+        if first is path or not path.stat().st_size:
             continue
         known = (first.stem, path.stem) == IDENTICAL
         what = f"byte-identical with {first.name}" + (", as in the release itself" if known else "")

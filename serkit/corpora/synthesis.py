@@ -59,6 +59,7 @@ class Manner:
         level: in dB.
         tilt: slope of the spectrum in dB an octave above 500 Hz; more is brighter.
         breath: added to the voice's own.
+        smile: share by which spread lips raise the formants.
     """
 
     pitch: float = 0.0
@@ -67,10 +68,11 @@ class Manner:
     level: float = 0.0
     tilt: float = 0.0
     breath: float = 0.0
+    smile: float = 0.0
 
     def vary(self, random: np.random.Generator, spread: float) -> "Manner":
         """Draw a manner near this one; `spread` 1 makes the emotions overlap."""
-        draw = random.normal(size=6) * spread
+        draw = random.normal(size=7) * spread
         return replace(
             self,
             pitch=self.pitch + 1.5 * draw[0],
@@ -78,7 +80,8 @@ class Manner:
             rate=float(np.clip(self.rate + 0.1 * draw[2], 0.6, 1.6)),
             level=self.level + 2.0 * draw[3],
             tilt=self.tilt + 1.2 * draw[4],
-            breath=max(-0.03, self.breath + 0.03 * draw[5]),
+            breath=max(-0.01, self.breath + 0.03 * draw[5]),
+            smile=self.smile + 0.015 * draw[6],
         )
 
 
@@ -105,8 +108,9 @@ def plan_words(
     """
     segments, times, now = [], [], 0.0
     for phones, pause in zip(pronunciations, pauses, strict=False):
-        segments.append(Segment("", round(pause, 2)))
-        now += round(pause, 2)
+        if round(pause, 2):
+            segments.append(Segment("", round(pause, 2)))
+            now += round(pause, 2)
         seconds = np.array([CONSONANTS[phone][4] if phone in CONSONANTS else VOWEL_SECONDS for phone in phones]) / rate
         word = max(0.05, round(float(seconds.sum()), 2))
         segments += [Segment(phone, part) for phone, part in zip(phones, seconds * word / seconds.sum(), strict=True)]
@@ -127,9 +131,11 @@ def speak(segments: list[Segment], voice: Voice, manner: Manner, random: np.rand
     voicing, noise, centre, formants = _targets(segments, frames)
     pitch = _pitch(frames, samples, voice, manner, random)
     source = _pulses(pitch, random) + (voice.breath + manner.breath) * random.normal(size=samples)
-    voiced = _filter(source, _formant_response(formants * voice.formants) * _tilt_response(manner.tilt), voicing)
+    voiced = _filter(
+        source, _formant_response(formants * voice.formants * (1 + manner.smile)) * _tilt_response(manner.tilt), voicing
+    )
     hiss = _filter(random.normal(size=samples), _band_response(centre * (0.85 + 0.15 * voice.formants)), noise)
-    speech = voiced / _level(voiced) + 0.45 * 10 ** (manner.tilt / 40) * hiss / max(_level(hiss), 1e-9)
+    speech = voiced / _level(voiced) + 1.2 * 10 ** (manner.tilt / 40) * hiss
     signal = 0.06 * 10 ** (manner.level / 20) * speech
     signal += _room_noise(samples, random)
     return 0.99 * np.tanh(signal / 0.99)  # a soft limit, as loud speech has in a recording

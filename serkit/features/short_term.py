@@ -42,7 +42,7 @@ SHORT_TERM_36_NAMES = (
     "pitch",
 )
 EPSILON = float(np.finfo(float).eps)
-BLOCK = 256  # frames worked on at a time: the work stays in the processor's cache and memory is bounded
+BLOCK = 96  # frames worked on at a time: the work stays in the processor's cache and memory is bounded
 LOWEST_RATE = 8000  # the MFCC filters reach 6854 Hz on their axis
 
 
@@ -90,24 +90,26 @@ def short_term_36(
 
     mean = signal.mean(dtype=np.float64)
     peak = max(signal.max() - mean, mean - signal.min()) + 1e-10 * _full_scale(signal)
-    bins, count = length // 2, (len(signal) - length) // step + 1
+    frames, bins = frames_of(signal, length, step), length // 2
     mfcc_filters, cosines = _mfcc_filters(bins, sample_rate), _cosines()
     chroma_weights = _chroma_weights(bins, sample_rate)
-    values, previous = np.empty((count, 36)), None
-    for begin in range(0, count, BLOCK):
-        end = min(begin + BLOCK, count)
-        piece = (signal[begin * step : (end - 1) * step + length] - mean) / peak
-        frames, block = frames_of(piece, length, step), values[begin:end]
-        block[:, 0] = _zero_crossing_rate(piece, length, step)
-        power = frames**2
+    values, previous = np.empty((len(frames), 36)), None
+    for begin in range(0, len(frames), BLOCK):
+        block = values[begin : begin + BLOCK]
+        x = frames[begin : begin + BLOCK].astype(np.float64)
+        x -= mean
+        x /= peak
+        power = x**2
+        block[:, 0] = _zero_crossing_rate(x)
         block[:, 1] = power.mean(axis=1)
         block[:, 2] = _entropy(power, epsilon)
-        magnitude = _magnitude(frames)
-        block[:, 3:8], previous = _spectral(magnitude, previous, epsilon)
+        power_spectrum = _power_spectrum(x)
+        magnitude = np.sqrt(power_spectrum)
+        block[:, 3:8], previous = _spectral(magnitude, power_spectrum, previous, epsilon)
         block[:, 8:21] = np.log10(magnitude @ mfcc_filters + epsilon) @ cosines
-        block[:, 21:33] = _chroma(magnitude, chroma_weights, epsilon)
+        block[:, 21:33] = _chroma(power_spectrum, chroma_weights, epsilon)
         block[:, 33] = block[:, 21:33].std(axis=1)
-        block[:, 34:] = _harmonic(frames, power, sample_rate, harmonic, epsilon)
+        block[:, 34:] = _harmonic(x, power, sample_rate, harmonic, epsilon)
     return values
 
 
@@ -154,9 +156,10 @@ def _check_settings(sample_rate: int, length: int, step: int, epsilon: float) ->
     fewest = round(12 * np.log2(sample_rate / 55)) + 1
     most = int(sample_rate / 55 * 2 ** (1 / 24))
     if not fewest <= length // 2 <= most:
+        shortest, longest = 2 * fewest, 2 * most + 1
         raise SerkitError(
             f"a window of {length} samples ({length / sample_rate:.4f} s) cannot be used at {sample_rate} Hz: "
-            f"use {2 * fewest} to {2 * most + 1} samples ({2 * fewest / sample_rate:.4f} to {2 * most / sample_rate:.4f} s)"
+            f"use {shortest} to {longest} samples ({shortest / sample_rate:.4f} to {longest / sample_rate:.4f} s)"
         )
     if step < 1:
         raise SerkitError(f"a hop must be a sample or more; got {step} samples at {sample_rate} Hz")
@@ -164,11 +167,10 @@ def _check_settings(sample_rate: int, length: int, step: int, epsilon: float) ->
         raise SerkitError(f"epsilon must be positive, such as 1e-8; got {epsilon!r}")
 
 
-def _zero_crossing_rate(piece: np.ndarray, length: int, step: int) -> np.ndarray:
+def _zero_crossing_rate(x: np.ndarray) -> np.ndarray:
     """Sign changes over the steps of a frame; touching zero counts a half."""
-    changes = np.abs(np.diff(np.sign(piece), prepend=np.sign(piece[:1]))) / 2
-    changes = np.cumsum(changes)  # exact: halves
-    return (changes[length - 1 :: step] - changes[: len(piece) - length + 1 : step]) / (length - 1)
+    sign = (x > 0).astype(np.int8) - (x < 0)
+    return np.abs(np.diff(sign, axis=1)).sum(axis=1) / (2 * (x.shape[1] - 1))
 
 
 def _entropy(power: np.ndarray, epsilon: float) -> np.ndarray:
@@ -179,16 +181,17 @@ def _entropy(power: np.ndarray, epsilon: float) -> np.ndarray:
     return -(share * np.log2(share + epsilon)).sum(axis=1)
 
 
-def _magnitude(frames: np.ndarray) -> np.ndarray:
-    """X: |DFT| / K of the bins 0 to K - 1."""
+def _power_spectrum(x: np.ndarray) -> np.ndarray:
+    """P: |DFT|^2 / K^2 of the bins 0 to K - 1."""
     from scipy import fft
 
-    bins = frames.shape[1] // 2
-    return np.abs(fft.rfft(frames, axis=1)[:, :bins]) / bins
+    bins = x.shape[1] // 2
+    spectrum = fft.rfft(x, axis=1)[:, :bins]
+    return (spectrum.real**2 + spectrum.imag**2) / bins**2
 
 
 def _spectral(
-    magnitude: np.ndarray, previous: np.ndarray | None, epsilon: float
+    magnitude: np.ndarray, power: np.ndarray, previous: np.ndarray | None, epsilon: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Centroid, spread, entropy, flux and rolloff; `previous` is the distribution of the frame before."""
     bins = magnitude.shape[1]
@@ -201,14 +204,15 @@ def _spectral(
     spread = np.sqrt(np.einsum("fk,fk->f", (axis - centroid[:, None]) ** 2, magnitude) / top / weight)
 
     distribution = magnitude / (total + bins * epsilon)[:, None]
-    before = distribution[:1] if previous is None else previous
-    flux = (np.diff(distribution, axis=0, prepend=before) ** 2).sum(axis=1)
+    change = distribution.copy()
+    change[1:] -= distribution[:-1]
+    change[0] -= distribution[0] if previous is None else previous
+    flux = np.einsum("fk,fk->f", change, change)
 
-    power = magnitude**2
     running = np.cumsum(power, axis=1)
-    rolloff = (running + epsilon > 0.90 * power.sum(axis=1, keepdims=True)).argmax(axis=1) / bins
+    rolloff = (running > 0.90 * running[:, -1:] - epsilon).argmax(axis=1) / bins
     values = np.stack([centroid, spread, _entropy(power, epsilon), flux, rolloff], axis=1)
-    return values, distribution[-1:]
+    return values, distribution[-1]
 
 
 def _mfcc_filters(bins: int, sample_rate: int) -> np.ndarray:
@@ -240,14 +244,14 @@ def _chroma_weights(bins: int, sample_rate: int) -> np.ndarray:
     return weights
 
 
-def _chroma(magnitude: np.ndarray, weights: np.ndarray, epsilon: float) -> np.ndarray:
-    power = magnitude**2
+def _chroma(power: np.ndarray, weights: np.ndarray, epsilon: float) -> np.ndarray:
+    """Share of the power in each pitch class."""
     total = power.sum(axis=1, keepdims=True)
     total[total == 0] = epsilon
     return power @ weights / total
 
 
-def _harmonic(frames: np.ndarray, power: np.ndarray, sample_rate: int, form: str, epsilon: float) -> np.ndarray:
+def _harmonic(x: np.ndarray, power: np.ndarray, sample_rate: int, form: str, epsilon: float) -> np.ndarray:
     """Harmonic ratio and pitch in Hz, from the autocorrelation at lags up to 16 ms.
 
     r[j] is the autocorrelation at lag j + 1, G[j] its normalised form, 0 before the first sign change
@@ -255,10 +259,10 @@ def _harmonic(frames: np.ndarray, power: np.ndarray, sample_rate: int, form: str
     """
     from scipy import fft
 
-    length = frames.shape[1]
+    length = x.shape[1]
     reach = min(round(0.016 * sample_rate) - 1, length - 3)
     size = fft.next_fast_len(length + reach + 1, real=True)
-    spectrum = fft.rfft(frames, size, axis=1)
+    spectrum = fft.rfft(x, size, axis=1)
     r = fft.irfft(spectrum.real**2 + spectrum.imag**2, size, axis=1)[:, 1 : reach + 2]
     negative = r < 0
     r, changes = r[:, :reach], negative[:, 1:] != negative[:, :-1]
@@ -282,10 +286,11 @@ def _harmonic(frames: np.ndarray, power: np.ndarray, sample_rate: int, form: str
 def _corrected(r: np.ndarray, energy: np.ndarray, first: np.ndarray, epsilon: float) -> np.ndarray:  # noqa: ARG001
     """R(lag) over the geometric mean of the energies of the two stretches that it compares."""
     reach, total = r.shape[1], energy[:, -1:]
-    head = energy[:, -2 : -2 - reach : -1]  # samples 0 to W - lag - 1
-    tail = np.maximum(total - energy[:, :reach], 0)  # samples lag to W - 1
+    product = total - energy[:, :reach]  # samples lag to W - 1
+    product *= energy[:, -2 : -2 - reach : -1]  # samples 0 to W - lag - 1
     # Stretches with hardly any energy correlate by chance: they count as if they had a little more.
-    return r / (np.maximum(np.sqrt(head * tail), 1e-6 * total) + epsilon)
+    np.maximum(product, 1e-12 * total**2, out=product)
+    return r / (np.sqrt(product, out=product) + epsilon)
 
 
 def _compatible(r: np.ndarray, energy: np.ndarray, first: np.ndarray, epsilon: float) -> np.ndarray:
@@ -297,6 +302,8 @@ def _compatible(r: np.ndarray, energy: np.ndarray, first: np.ndarray, epsilon: f
 
 def _first_high_peak(G: np.ndarray, highest: np.ndarray) -> np.ndarray:
     """Index of the first local maximum that reaches 90 % of the highest: twice the period peaks as well."""
-    bounded = np.pad(G, ((0, 0), (1, 1)), constant_values=-np.inf)
-    peak = (G >= bounded[:, :-2]) & (G >= bounded[:, 2:]) & (G >= 0.9 * highest[:, None])
-    return peak.argmax(axis=1)
+    rising = np.zeros((len(G), G.shape[1] + 1), bool)  # into each value and out of the last
+    rising[:, 0] = True
+    np.greater(G[:, 1:], G[:, :-1], out=rising[:, 1:-1])
+    high = 0.9 * highest[:, None] <= G
+    return (rising[:, :-1] & ~rising[:, 1:] & high).argmax(axis=1)

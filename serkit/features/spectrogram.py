@@ -70,23 +70,24 @@ def spectrogram(
     return values
 
 
-def scale(values: np.ndarray, axes: tuple[int, ...] | None = None) -> np.ndarray:
-    """Shift and stretch linearly so that the least value is -1 and the greatest 1 (li2018, 2.1).
+def scale(values: np.ndarray, lowest: float = -1.0, axes: tuple[int, ...] | None = None) -> np.ndarray:
+    """Shift and stretch linearly so that the least value is `lowest` and the greatest 1 (li2018, 2.1).
 
     Args:
         values: any shape.
+        lowest: -1 for the paper's range [-1, 1].
         axes: axes that share one scale; None is all of them. For a batch (B, frames, bins), (1, 2)
             scales each piece by itself.
 
     Returns:
-        Values in [-1, 1]; where all values are equal (silence) the result is -1, the least.
+        Values in [lowest, 1]; where all values are equal (silence) the result is `lowest`.
 
     >>> scale(np.array([0.0, 1.0, 4.0]))
     array([-1. , -0.5,  1. ])
     """
-    low = values.min(axis=axes, keepdims=True)
-    span = values.max(axis=axes, keepdims=True) - low
-    return (values - low) * (2 / np.where(span > 0, span, 1)).astype(values.dtype) - 1
+    least = values.min(axis=axes, keepdims=True)
+    span = values.max(axis=axes, keepdims=True) - least
+    return (values - least) * ((1 - lowest) / np.where(span > 0, span, 1)).astype(values.dtype) + lowest
 
 
 def mulaw(values: np.ndarray, mu: float = 255.0) -> np.ndarray:
@@ -102,22 +103,25 @@ def mulaw(values: np.ndarray, mu: float = 255.0) -> np.ndarray:
     return np.copysign(companded, values)
 
 
-def mulaw_spectrogram(signal: np.ndarray, sample_rate: int, mu: float = 255.0, **settings) -> np.ndarray:
+def mulaw_spectrogram(
+    signal: np.ndarray, sample_rate: int, mu: float = 255.0, lowest: float = -1.0, **settings
+) -> np.ndarray:
     """Li's input (li2018, 2.1): `spectrogram`, scaled to [-1, 1] over the whole signal, then `mulaw`.
 
     Args:
         signal: mono samples, shape (samples,): a 2 s segment for the paper's 200 x 400 matrix.
         sample_rate: in Hz.
         mu: constant of the mu-law.
+        lowest: see `scale`.
         settings: passed on to `spectrogram`.
 
     Returns:
-        float32 of shape (frames, bins), in [-1, 1]; frames by bins, the transpose of the paper's matrix.
+        float32 of shape (frames, bins), in [lowest, 1]; frames by bins, the transpose of the paper's matrix.
 
     Raises:
         SerkitError: as `spectrogram`.
     """
-    return mulaw(scale(spectrogram(signal, sample_rate, **settings)), mu)
+    return mulaw(scale(spectrogram(signal, sample_rate, **settings), lowest), mu)
 
 
 def segment_starts(frames: int, length: int = 200, hop: int = 100) -> np.ndarray:

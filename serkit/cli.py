@@ -1,0 +1,176 @@
+"""The command ``serkit``."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from serkit import __version__
+from serkit.errors import SerkitError, choose
+
+
+class _Commands(click.Group):
+    """Commands whose bad input ends in one clear line instead of a trace."""
+
+    def invoke(self, context: click.Context):
+        try:
+            return super().invoke(context)
+        except SerkitError as error:
+            click.echo(f"Error: {error}", err=True)
+            context.exit(1)
+        except KeyboardInterrupt:
+            click.echo("Interrupted. What was finished is kept: start the same command again to go on.", err=True)
+            context.exit(130)
+
+
+@click.group(cls=_Commands)
+@click.version_option(__version__)
+def main() -> None:
+    """Reproduce five classic speech-emotion-recognition papers."""
+
+
+@main.command()
+@click.argument("paper", nargs=-1)
+@click.option(
+    "--corpus", "corpora", multiple=True, metavar="NAME[=ROOT]", help="A corpus and its folder; several may be given."
+)
+@click.option(
+    "--profile", default="quick", show_default=True, help="smoke, quick or paper (every setting as published)."
+)
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another value for a notebook parameter.")
+@click.option("--seeds", type=click.IntRange(1), help="Repeat every run with this many seeds.")
+@click.option("--workers", type=click.IntRange(1), help="Local worker processes.")
+@click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, tcp://host:port, instead of local workers.")
+@click.option(
+    "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
+)
+def reproduce(paper, corpora, profile, settings, seeds, workers, scheduler, out) -> None:
+    """Run the notebooks of PAPERs (all, when none is named) and write tables, figures and executed notebooks.
+
+    With no --corpus, each paper runs on the miniature of its corpus: small, synthetic, written on the spot.
+    """
+    from serkit import notebooks
+
+    shared = {"seeds": seeds, "workers": workers, "scheduler": scheduler}
+    plan = _plan(
+        paper, corpora, profile, settings, {name: value for name, value in shared.items() if value is not None}
+    )
+    for key, corpus, root, given in plan:
+        click.echo(f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile} ...")
+        folder = notebooks.execute(key, corpus, root, profile, out, **given)
+        click.echo(_summary(folder))
+
+
+@main.command("papers")
+def list_papers() -> None:
+    """List the papers that can be reproduced."""
+    from serkit.papers import PAPERS
+
+    for paper in PAPERS.values():
+        click.echo(f"{paper.key}\n  {paper.title}\n  {paper.authors}. {paper.venue}")
+        click.echo(f"  notebook {paper.notebook}; corpora: {', '.join(paper.corpora)}\n")
+
+
+@main.command("corpora")
+def list_corpora() -> None:
+    """List the corpora: what they are, their licences and how to get them."""
+    from serkit.corpora import NAMES, module
+
+    for name in NAMES:
+        facts = module(name)
+        click.echo(f"{name}\n  {facts.TITLE}\n  licence: {facts.LICENCE}\n  {facts.HOW_TO_GET.strip()}\n")
+
+
+@main.command()
+@click.argument("corpus")
+@click.argument("root", type=click.Path())
+def check(corpus, root) -> None:
+    """Is this copy of CORPUS at ROOT complete and as expected? Says what is wrong and what to do."""
+    from serkit.corpora import load
+
+    found = load(corpus, root, strict=False)
+    problems = found.check(deep=True)
+    kind = "miniature of " if found.miniature else ""
+    click.echo(f"{kind}{found.title}: {len(found.utterances)} utterances at {root}")
+    for problem in problems.to_dict("records"):
+        click.echo(f"{problem['level']}: {problem['what']} [{problem['where']}]\n    -> {problem['remedy']}")
+    errors = int((problems["level"] == "error").sum())
+    click.echo("This copy is as expected." if not errors else f"{errors} errors: mend them before you use this copy.")
+    sys.exit(1 if errors else 0)
+
+
+@main.command()
+@click.argument("corpus")
+@click.argument("directory", type=click.Path(file_okay=False))
+@click.option("--seed", default=0, show_default=True, help="Another seed gives other speakers and sentences.")
+def miniature(corpus, directory, seed) -> None:
+    """Write the synthetic twin of CORPUS, in its own layout, to DIRECTORY."""
+    from serkit.corpora.miniature import write
+
+    click.echo(f"wrote {write(corpus, directory, seed=seed)}")
+
+
+def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> list[tuple[str, str, str, dict]]:
+    """What to execute: (paper, corpus, root, parameters). Everything is checked before anything runs."""
+    from serkit import notebooks
+    from serkit.papers import PAPERS, find
+
+    chosen = [find(key) for key in keys] or list(PAPERS.values())
+    places = [_place(text) for text in corpora]
+    given = dict(_assignment(text) for text in settings)
+    names = {paper.key: notebooks.parameters(paper) for paper in chosen}
+    for name in given:
+        choose(name, {name for found in names.values() for name in found}, "parameter")
+    plan = []
+    for paper in chosen:
+        # With several papers, a corpus or setting goes to those that take it.
+        own = {name: value for name, value in {**shared, **given}.items() if name in names[paper.key]}
+        usable = [place for place in places if place[0] in paper.corpora]
+        if places and not usable and len(chosen) == 1:
+            raise SerkitError(f"{paper.key} does not run on {places[0][0]!r}; it takes: {', '.join(paper.corpora)}")
+        notebooks.resolve(paper, profile, own)
+        for corpus, root in usable if places else [(paper.corpus, "")]:
+            plan.append((paper.key, corpus, root, own))
+    if not plan:
+        raise SerkitError(f"none of the papers runs on {', '.join(name for name, _ in places)}")
+    return plan
+
+
+def _place(text: str) -> tuple[str, str]:
+    """NAME=ROOT, or NAME alone when $SERKIT_<NAME> says where it is."""
+    from serkit.corpora import NAMES, module
+
+    name, _, root = text.partition("=")
+    choose(name, NAMES, "corpus")
+    variable = f"SERKIT_{name.upper()}"
+    root = root or os.environ.get(variable, "")
+    if not root:
+        raise SerkitError(
+            f"where is {name}? Give --corpus {name}=FOLDER, or set {variable}; without a corpus, leave --corpus out"
+        )
+    if not Path(root).exists():
+        raise SerkitError(f"there is no {root}. {module(name).HOW_TO_GET.strip()}")
+    return name, root
+
+
+def _assignment(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SerkitError(f"--set takes NAME=VALUE; got {text!r}")
+    return name, value
+
+
+def _summary(folder: Path) -> str:
+    """What was measured, beside what was published."""
+    import pandas as pd
+
+    claims = pd.read_csv(folder / "tables" / "claims.csv")
+    measured = claims[claims["measured"].notna()]
+    columns = ["table", "row", "metric", "published", "measured", "sd", "runs", "comparable"]
+    lines = [measured[columns].to_string(index=False)] if len(measured) else ["no published number was measured"]
+    reasons = measured["why_not"].dropna().unique()
+    if len(reasons):
+        lines.append(f"not comparable: {reasons[0]}")
+    return "\n".join([*lines, f"results: {folder}", ""])

@@ -1,0 +1,70 @@
+"""The 1582 features of an utterance that tao2018 calls IS10 (Section 5.2), computed by openSMILE.
+
+IS10 is the feature set of the Interspeech 2010 Paralinguistic Challenge: 38 descriptors of each frame
+and their slopes, each summed up by 19 or 21 statistics (functionals) over the utterance. The paper
+does not say which of openSMILE's two variants it used; this is the one of the challenge
+(``IS10_paraling_compat``, openSMILE 3).
+
+openSMILE has a licence of its own: research and other non-commercial use is free, a product needs a
+commercial one. Neither its configuration nor its feature names are part of this package; both are
+asked of the installed program when they are needed.
+"""
+
+import functools
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from serkit.errors import SerkitError
+from serkit.features.signals import check_signal
+
+if TYPE_CHECKING:
+    import opensmile
+
+SHORTEST = 0.1  # seconds; with less, most of the set is zero or not a number
+
+
+def is10(signal: np.ndarray, sample_rate: int) -> np.ndarray:
+    """Compute the IS10 features of an utterance (tao2018, 5.2).
+
+    Most of them depend on the gain, so the signal must keep the scale of its file. openSMILE works on
+    16-bit samples and lets a sample of exactly 1 become -1; such peaks are clipped here first.
+
+    Args:
+        signal: mono samples, shape (samples,), floats in [-1, 1] or integers of full scale.
+        sample_rate: in Hz.
+
+    Returns:
+        float32 of shape (1, 1582), in the order of `is10_names`, not normalised.
+
+    Raises:
+        SerkitError: a signal that is not one channel, is shorter than 0.1 s, holds NaN or is not scaled
+            to [-1, 1]; or openSMILE gave values that are not numbers.
+    """
+    signal = check_signal(signal, sample_rate, shortest=int(np.ceil(SHORTEST * sample_rate)))
+    if signal.dtype.kind in "iu":
+        signal = signal / (float(np.iinfo(signal.dtype).max) + 1)
+    loudest = np.abs(signal).max()
+    if loudest > 2:  # resampling may overshoot 1 a little; that is clipped below
+        raise SerkitError(f"the signal reaches {loudest:g}: scale it to [-1, 1] (divide 16-bit samples by 32768)")
+    clipped = np.clip(signal, -1, 32767 / 32768).astype(np.float32)
+    values = _extractor().process_signal(clipped, sample_rate).to_numpy(dtype=np.float32)
+    if not np.isfinite(values).all():
+        missing = int((~np.isfinite(values)).sum())
+        raise SerkitError(
+            f"openSMILE gave no number for {missing} of {values.size} IS10 features of a signal of "
+            f"{len(signal) / sample_rate:.3f} s: leave the utterance out or pad it"
+        )
+    return values
+
+
+def is10_names() -> tuple[str, ...]:
+    """Ask openSMILE for the names of the 1582 features, in order."""
+    return tuple(_extractor().feature_names)
+
+
+@functools.cache
+def _extractor() -> "opensmile.Smile":
+    import opensmile
+
+    return opensmile.Smile(opensmile.FeatureSet.IS10, opensmile.FeatureLevel.Functionals)

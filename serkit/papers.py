@@ -1,0 +1,123 @@
+"""The papers that serkit reproduces, and the settings of their profiles.
+
+A profile is a set of values for a notebook's parameters. `quick` is what stands in the notebook itself;
+`smoke` is for tests; `paper` is every setting as published, and what a result must have been made with
+to be compared with the paper.
+"""
+
+from dataclasses import dataclass
+
+from serkit.errors import SerkitError, choose
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A paper and its notebook.
+
+    Attributes:
+        key: short name.
+        title: of the paper.
+        authors: of the paper.
+        venue: where and when it appeared.
+        notebook: file name in ``notebooks/``.
+        corpus: the corpus of the paper's results; its miniature is used when no corpus is named.
+        others: further corpora that the notebook takes.
+        profiles: parameter values of each profile.
+    """
+
+    key: str
+    title: str
+    authors: str
+    venue: str
+    notebook: str
+    corpus: str
+    others: tuple[str, ...]
+    profiles: dict[str, dict]
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Every corpus that the notebook takes."""
+        return (self.corpus, *self.others)
+
+
+PAPERS = {
+    paper.key: paper
+    for paper in [
+        Paper(
+            key="li2018",
+            title="An attention pooling based representation learning method for speech emotion recognition",
+            authors="Li, Song, McLoughlin, Guo, Dai",
+            venue="Interspeech 2018, doi:10.21437/Interspeech.2018-1242",
+            notebook="li2018_attention_pooling.ipynb",
+            corpus="iemocap",
+            others=("ravdess", "manifest"),
+            profiles={
+                "smoke": {
+                    "folds": 2,
+                    "fold_limit": 1,
+                    "epochs": 1,
+                    "filter_heights": [2, 10],
+                    "filter_widths": [8],
+                    "filter_epochs": 1,
+                    "filter_fold_limit": 1,
+                    "test_hop": 2.0,
+                },
+                "quick": {},
+                "paper": {
+                    "classes": ["neutral", "happy", "sad", "angry"],
+                    "style": "improvised",
+                    "folds": 0,
+                    "fold_limit": 0,
+                    "segment": 2.0,
+                    "train_hop": 1.0,
+                    "test_hop": 0.4,
+                    "shift": 0.010,
+                    "resolution": 10.0,
+                    "lowest": -1.0,
+                    "pool_after": [2, 3],
+                    "attention_softmax": True,
+                    "attention_pool": "mean",
+                    "epochs": 50,
+                    "batch_size": 64,
+                    "learning_rate": 0.05,
+                    "drops_after": [0.4, 0.6, 0.8],
+                    "weight_decay": 1e-4,
+                    "average": "probabilities",
+                    "filter_heights": [2, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80, 100],
+                    "filter_widths": [2, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80],
+                    "filter_epochs": 50,
+                    "filter_fold_limit": 0,
+                },
+            },
+        ),
+    ]
+}
+
+
+def find(key: str) -> Paper:
+    """Return a paper.
+
+    Raises:
+        SerkitError: there is none of that key.
+    """
+    return PAPERS[choose(key, PAPERS, "paper")]
+
+
+def profile_values(paper: Paper, profile: str) -> dict:
+    """Return the values that a profile gives to the parameters of a paper's notebook.
+
+    Raises:
+        SerkitError: there is no such profile.
+    """
+    return dict(paper.profiles[choose(profile, paper.profiles, "profile")])
+
+
+def usable_corpus(paper: Paper, name: str) -> str:
+    """Return `name` if the paper's notebook takes that corpus.
+
+    Raises:
+        SerkitError: it does not.
+    """
+    if name not in paper.corpora:
+        raise SerkitError(f"{paper.key} does not run on {name!r}; it takes: {', '.join(paper.corpora)}")
+    return name

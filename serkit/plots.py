@@ -1,0 +1,123 @@
+"""Figures that several papers need: axes have names and units, colours work for the colour-blind."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+# Okabe and Ito (2008): eight colours that remain apart under every common colour-vision deficiency.
+COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]
+
+
+def axes(columns: int = 1, rows: int = 1, width: float = 4.5, height: float = 3.2, **options):
+    """A figure with a grid of axes; `width` and `height` in inches are of one of them."""
+    import matplotlib.pyplot as plt
+
+    figure, found = plt.subplots(
+        rows, columns, figsize=(width * columns, height * rows), layout="constrained", squeeze=False, **options
+    )
+    for axis in found.flat:
+        axis.set_prop_cycle(color=COLOURS)
+    return figure, found
+
+
+def class_histogram(labels: pd.Series, groups: pd.Series, classes: Sequence[str]):
+    """How many utterances each class has, stacked by group (for example by gender)."""
+    figure, ((axis,),) = axes(width=1.5 + 0.9 * len(classes))
+    below = np.zeros(len(classes))
+    for group in sorted(groups.unique()):
+        counts = np.array([((labels == name) & (groups == group)).sum() for name in classes])
+        axis.bar(classes, counts, bottom=below, label=str(group))
+        below += counts
+    for place, total in enumerate(below):
+        axis.annotate(f"{total:.0f}", (place, total), ha="center", va="bottom")
+    axis.set(ylabel="utterances", ylim=(0, below.max() * 1.12))
+    axis.legend(title=groups.name, frameon=False)
+    axis.spines[["top", "right"]].set_visible(False)
+    return figure
+
+
+def spectrogram(axis, values: np.ndarray, hop: float, top: float, **options):
+    """Draw (frames, bins) with time in seconds and frequency in kHz.
+
+    Args:
+        axis: where.
+        values: one row a frame.
+        hop: seconds between two frames.
+        top: Hz at the upper edge.
+        options: passed on to ``imshow``.
+    """
+    extent = (0, len(values) * hop, 0, top / 1000)
+    image = axis.imshow(values.T, origin="lower", aspect="auto", extent=extent, **({"cmap": "magma"} | options))
+    axis.set(xlabel="time (s)", ylabel="frequency (kHz)")
+    return image
+
+
+def confusions(matrices: dict[str, pd.DataFrame]):
+    """Confusion matrices side by side: share of each true class in colour and percent, counts below."""
+    figure, ((*found,),) = axes(columns=len(matrices), width=3.6, height=3.4)
+    for axis, (title, counts) in zip(found, matrices.items(), strict=True):
+        share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
+        axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.ndindex(share.shape):
+            text = f"{100 * share[row, column]:.0f} %\n{counts.iloc[row, column]}"
+            axis.text(
+                column,
+                row,
+                text,
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if share[row, column] > 0.55 else "black",
+            )
+        axis.set_xticks(range(len(counts)), counts.columns, rotation=30, ha="right")
+        axis.set_yticks(range(len(counts)), counts.index)
+        axis.set(title=title, xlabel="predicted class", ylabel="true class")
+    return figure
+
+
+def learning_curves(histories: pd.DataFrame, measures: dict[str, str]):
+    """One panel a measure, one line a model: mean over folds and seeds, the range as a band.
+
+    Args:
+        histories: columns model, epoch and the measures.
+        measures: column name -> axis label with unit.
+    """
+    figure, ((*found,),) = axes(columns=len(measures))
+    for axis, (column, label) in zip(found, measures.items(), strict=True):
+        for model, part in histories.groupby("model", sort=False):
+            by_epoch = part.groupby("epoch")[column]
+            middle = by_epoch.mean()
+            (line,) = axis.plot(middle.index, middle, label=model, marker="o", markersize=3)
+            axis.fill_between(
+                middle.index, by_epoch.min(), by_epoch.max(), color=line.get_color(), alpha=0.15, linewidth=0
+            )
+        axis.set(xlabel="epoch", ylabel=label)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    found[0].legend(frameon=False)
+    return figure
+
+
+def fold_spread(by_fold: pd.DataFrame, measures: dict[str, str], floors: dict[str, float]):
+    """Each fold's score as a point, by model, with the mean and the majority-class floor.
+
+    Args:
+        by_fold: columns model and the measures, one row a fold and seed.
+        measures: column name -> axis label with unit.
+        floors: column name -> floor.
+    """
+    figure, ((*found,),) = axes(columns=len(measures))
+    models = list(by_fold["model"].unique())
+    for axis, (column, label) in zip(found, measures.items(), strict=True):
+        for place, model in enumerate(models):
+            values = by_fold.loc[by_fold["model"] == model, column].to_numpy()
+            spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0]
+            axis.scatter(place + np.asarray(spread), values, color=COLOURS[place % len(COLOURS)], s=18, zorder=3)
+            axis.hlines(values.mean(), place - 0.25, place + 0.25, color="black", zorder=4)
+        axis.axhline(floors[column], color="0.5", linestyle="--", label="majority class")
+        axis.set_xticks(range(len(models)), models, rotation=15)
+        axis.set(ylabel=label, ylim=(0, 100), xlim=(-0.5, len(models) - 0.5))
+        axis.spines[["top", "right"]].set_visible(False)
+    found[0].legend(frameon=False, loc="lower left")
+    return figure
