@@ -23,8 +23,8 @@ class AttentionPooling2D(keras.layers.Layer):
         classes: K, the number of classes.
         softmax: normalise the bottom-up map over all H x W positions (the paper's text, 3.3). Without
             it the layer is equation 8 as it stands.
-        pool: "mean" averages over positions, as the paper says in 3.3; "sum" is equation 8. After a
-            softmax the mean makes scores H x W times smaller, which matters to the learning rate.
+        pool: "sum" over positions is equation 8, and after a softmax a weighted mean; "mean" divides by
+            H x W once more, as 3.3 ("spatially averaged") may be read, and makes gradients as much smaller.
         kernel_initializer: of both 1 x 1 convolutions.
         kernel_regularizer: of both kernels.
         bias_regularizer: of both biases.
@@ -39,7 +39,7 @@ class AttentionPooling2D(keras.layers.Layer):
         self,
         classes: int,
         softmax: bool = True,
-        pool: str = "mean",
+        pool: str = "sum",
         kernel_initializer="glorot_uniform",
         kernel_regularizer=None,
         bias_regularizer=None,

@@ -207,7 +207,7 @@ def _checked(name: str, value: Any, default: Any) -> Any:
         kind = type(default).__name__
         if isinstance(default, list) and default:
             kind = f"list of {type(default[0]).__name__}"
-        raise SerkitError(f"parameter {name} is a {kind}, such as {default!r}; got {value!r}")
+        raise SerkitError(f"parameter {name} is of type {kind}, such as {default!r}; got {value!r}")
     return value
 
 

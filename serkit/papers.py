@@ -76,7 +76,7 @@ PAPERS = {
                     "lowest": -1.0,
                     "pool_after": [2, 3],
                     "attention_softmax": True,
-                    "attention_pool": "mean",
+                    "attention_pool": "sum",
                     "epochs": 50,
                     "batch_size": 64,
                     "learning_rate": 0.05,

@@ -53,6 +53,36 @@ def spectrogram(axis, values: np.ndarray, hop: float, top: float, **options):
     return image
 
 
+def overlay(axis, values: np.ndarray, hop: float, top: float, frames: int, signed: bool = False):
+    """Draw a coarse map over a spectrogram that is there: the stronger, the less transparent.
+
+    Args:
+        axis: where a `spectrogram` was drawn.
+        values: (bins, frames) of the map, in the orientation of a network's input.
+        hop: seconds between two frames of the spectrogram.
+        top: Hz at the upper edge.
+        frames: of the spectrogram.
+        signed: whether the sign matters; then orange is positive and purple negative, otherwise the colour goes from
+            least to greatest.
+
+    Returns:
+        What ``figure.colorbar`` takes.
+    """
+    import matplotlib as mpl
+
+    if signed:
+        limit = max(float(np.abs(values).max()), 1e-12)
+        norm, colours = mpl.colors.Normalize(-limit, limit), mpl.colormaps["PuOr_r"]
+        strength = np.abs(values) / limit
+    else:
+        norm, colours = mpl.colors.Normalize(values.min(), values.max()), mpl.colormaps["viridis"]
+        strength = norm(values).data if values.max() > values.min() else np.zeros_like(values)
+    image = colours(norm(values))
+    image[..., 3] = 0.75 * strength
+    axis.imshow(image, origin="lower", aspect="auto", extent=(0, frames * hop, 0, top / 1000), interpolation="nearest")
+    return mpl.cm.ScalarMappable(norm, colours)
+
+
 def confusions(matrices: dict[str, pd.DataFrame]):
     """Confusion matrices side by side: share of each true class in colour and percent, counts below."""
     figure, ((*found,),) = axes(columns=len(matrices), width=3.6, height=3.4)

@@ -53,7 +53,7 @@ class Results:
 
     def figure(self, name: str, figure) -> None:
         """Save a figure as ``figures/<name>.png`` and ``.pdf``, the corpus named in its corner."""
-        figure.text(0.995, 0.005, f"{self.paper.key} on {self.label}", ha="right", va="bottom", fontsize=7, color="0.4")
+        figure.text(1, -0.01, f"{self.paper.key} on {self.label}", ha="right", va="top", fontsize=8, color="0.4")
         for suffix in ("png", "pdf"):
             path = self.folder / "figures" / f"{name}.{suffix}"
             with files.atomic(path) as temporary:

@@ -109,11 +109,20 @@ def test_scale_penalty_shrinks_the_scales():
     assert (LinearFusion(scale_penalty=1).fit(scores, labels).scales < LinearFusion().fit(scores, labels).scales).all()
 
 
-def test_separable_and_large_scores_converge():
+@pytest.mark.parametrize("sizes", [(1000, 1, 1), (1e-4, 1e4, 1)])
+def test_size_of_a_systems_scores_does_not_matter(sizes):
+    scores, labels = likelihoods(300)
+    base = LinearFusion().fit(scores, labels)
+    sized = LinearFusion().fit([size * system for size, system in zip(sizes, scores, strict=True)], labels)
+    np.testing.assert_allclose(sized.scales * sizes, base.scales, atol=1e-6)
+    np.testing.assert_allclose(sized.offsets, base.offsets, atol=1e-6)
+
+
+def test_separable_scores_converge():
     labels = np.arange(60) % 3
-    fitted = LinearFusion().fit([1000 * np.eye(3)[labels]], labels)
+    fitted = LinearFusion().fit([-50 * (1 - np.eye(3)[labels])], labels)
     assert fitted.cost < 1e-6
-    np.testing.assert_array_equal(fitted.predict([1000 * np.eye(3)[labels]]), labels)
+    np.testing.assert_array_equal(fitted.predict([-50 * (1 - np.eye(3)[labels])]), labels)
 
 
 GOOD = np.log(np.full((6, 3), 1 / 3))
@@ -154,5 +163,5 @@ def test_prediction_needs_a_fit_and_the_same_systems():
 
 
 def test_bad_penalties():
-    with pytest.raises(SerkitError, match="offset_penalty more than 0; got 0.0 and 0"):
+    with pytest.raises(SerkitError, match=r"offset_penalty more than 0; got 0\.0 and 0"):
         LinearFusion(offset_penalty=0)

@@ -10,6 +10,7 @@ features measure. Source-filter model: Fant, Acoustic Theory of Speech Productio
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.signal
 
 SAMPLE_RATE = 16000  # Hz
 HOP, WINDOW, FFT = 128, 256, 512  # samples: 8, 16 and 32 ms
@@ -196,13 +197,14 @@ def _frequencies() -> np.ndarray:
 def _formant_response(formants: np.ndarray) -> np.ndarray:
     """Complex response of second-order resonators in series; formants (T, 4) in Hz, result (T, bins)."""
     z = np.exp(-2j * np.pi * _frequencies() / SAMPLE_RATE)
-    response = np.ones((len(formants), len(z)), dtype=complex)
-    for number, bandwidth in enumerate(BANDWIDTHS):
+    denominator = np.ones((len(formants), len(z)), dtype=complex)
+    gain = np.ones(len(formants))
+    for formant, bandwidth in zip(formants.T, BANDWIDTHS, strict=True):
         radius = np.exp(-np.pi * bandwidth / SAMPLE_RATE)
-        first = -2 * radius * np.cos(2 * np.pi * np.minimum(formants[:, number], 7000) / SAMPLE_RATE)
-        second = radius**2
-        response *= (1 + first + second)[:, None] / (1 + first[:, None] * z + second * z**2)
-    return response
+        first = -2 * radius * np.cos(2 * np.pi * np.minimum(formant, 7000) / SAMPLE_RATE)
+        denominator *= 1 + first[:, None] * z + radius**2 * z**2
+        gain *= 1 + first + radius**2  # one at 0 Hz
+    return gain[:, None] / denominator
 
 
 def _tilt_response(tilt: float) -> np.ndarray:
@@ -235,7 +237,6 @@ def _level(signal: np.ndarray) -> float:
 
 
 def _room_noise(samples: int, random: np.random.Generator) -> np.ndarray:
-    """Low, dull noise at about -66 dB."""
-    spectrum = np.fft.rfft(random.normal(size=samples))
-    frequency = np.fft.rfftfreq(samples, 1 / SAMPLE_RATE)
-    return 0.001 * np.fft.irfft(spectrum / np.sqrt(1 + (frequency / 400) ** 2), samples)
+    """Low, dull noise at about -71 dB."""
+    pole = np.exp(-2 * np.pi * 400 / SAMPLE_RATE)
+    return 0.001 * scipy.signal.lfilter([1 - pole], [1, -pole], random.normal(size=samples))

@@ -4,7 +4,9 @@ Each returns plain values; normalisation that learns from data is a step of its 
 training folds only. `extract` runs a front end over a corpus once and keeps the result on disk.
 """
 
-from serkit.features.spectrogram import mulaw_spectrogram, spectrogram
+from serkit.features.functionals import is10
+from serkit.features.short_term import short_term_36, z_normalise
+from serkit.features.spectrogram import linear_spectrogram, mulaw_spectrogram
 from serkit.features.store import Features, extract
 
-__all__ = ["Features", "extract", "mulaw_spectrogram", "spectrogram"]
+__all__ = ["Features", "extract", "is10", "linear_spectrogram", "mulaw_spectrogram", "short_term_36", "z_normalise"]

@@ -67,7 +67,7 @@ def short_term_36(
         harmonic: how the last two are computed. "corrected": the harmonic ratio is the highest peak of
             the normalised autocorrelation behind its first sign change, in [0, 1]; the pitch belongs to
             the shortest lag with a peak nearly as high. "compatible": as pyAudioAnalysis, where the
-            ratio can be far above 1 and the pitch is 1-3 % high.
+            ratio can be far above 1 and the pitch is 1-3 % high and often an octave or more off.
         epsilon: guards divisions and logarithms; 1e-8 is what the program used in the paper's year,
             machine precision what it has used since 2020.
 
@@ -270,20 +270,21 @@ def _harmonic(x: np.ndarray, power: np.ndarray, sample_rate: int, form: str, eps
     crossings = changes[:, :-1].sum(axis=1) + 0.5 * ((first > 0) & (first < reach))
     usable = (crossings <= 0.15 * (reach - 1))[:, None] & (np.arange(reach) >= first[:, None])
 
-    normalised = _compatible if form == "compatible" else _corrected
-    G = np.where(usable, normalised(r, np.cumsum(power, axis=1), first, epsilon), 0)
-    ratio = G.max(axis=1)
+    energy = np.cumsum(power, axis=1)
     if form == "compatible":
+        G = np.where(usable, _compatible(r, energy, first, epsilon), 0)
+        ratio = G.max(axis=1)
         lag = G.argmax(axis=1) + epsilon  # one too short: index 0 is lag 1
     else:
-        ratio = np.clip(ratio, 0, 1)
+        G = np.where(usable, _corrected(r, energy, epsilon), 0)
+        ratio = np.clip(G.max(axis=1), 0, 1)
         lag = _first_high_peak(G, ratio) + 1
     pitch = sample_rate / lag
     pitch[(pitch > 5000) | (ratio < 0.1)] = 0
     return np.stack([ratio, pitch], axis=1)
 
 
-def _corrected(r: np.ndarray, energy: np.ndarray, first: np.ndarray, epsilon: float) -> np.ndarray:  # noqa: ARG001
+def _corrected(r: np.ndarray, energy: np.ndarray, epsilon: float) -> np.ndarray:
     """R(lag) over the geometric mean of the energies of the two stretches that it compares."""
     reach, total = r.shape[1], energy[:, -1:]
     product = total - energy[:, :reach]  # samples lag to W - 1

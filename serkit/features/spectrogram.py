@@ -20,7 +20,7 @@ from serkit.features.signals import check_signal, frames_of
 BLOCK = 1024  # frames transformed at a time: the work stays in the processor's cache
 
 
-def spectrogram(
+def linear_spectrogram(
     signal: np.ndarray,
     sample_rate: int,
     window: float = 0.040,
@@ -46,7 +46,7 @@ def spectrogram(
     Raises:
         SerkitError: an empty, non-finite or two-dimensional signal, or a rate below twice `top`.
 
-    >>> spectrogram(np.ones(32000), 16000).shape
+    >>> linear_spectrogram(np.ones(32000), 16000).shape
     (200, 400)
     """
     from scipy import fft
@@ -106,22 +106,22 @@ def mulaw(values: np.ndarray, mu: float = 255.0) -> np.ndarray:
 def mulaw_spectrogram(
     signal: np.ndarray, sample_rate: int, mu: float = 255.0, lowest: float = -1.0, **settings
 ) -> np.ndarray:
-    """Li's input (li2018, 2.1): `spectrogram`, scaled to [-1, 1] over the whole signal, then `mulaw`.
+    """Li's input (li2018, 2.1): `linear_spectrogram`, scaled to [-1, 1] over the whole signal, then `mulaw`.
 
     Args:
         signal: mono samples, shape (samples,): a 2 s segment for the paper's 200 x 400 matrix.
         sample_rate: in Hz.
         mu: constant of the mu-law.
         lowest: see `scale`.
-        settings: passed on to `spectrogram`.
+        settings: passed on to `linear_spectrogram`.
 
     Returns:
         float32 of shape (frames, bins), in [lowest, 1]; frames by bins, the transpose of the paper's matrix.
 
     Raises:
-        SerkitError: as `spectrogram`.
+        SerkitError: as `linear_spectrogram`.
     """
-    return mulaw(scale(spectrogram(signal, sample_rate, **settings), lowest), mu)
+    return mulaw(scale(linear_spectrogram(signal, sample_rate, **settings), lowest), mu)
 
 
 def segment_starts(frames: int, length: int = 200, hop: int = 100) -> np.ndarray:

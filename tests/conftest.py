@@ -1,0 +1,34 @@
+"""Shared by all tests: quiet TensorFlow, a cache of our own, the miniature written once."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+import numpy as np
+import pytest
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Tests neither read nor fill the user's cache."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SERKIT_CACHE", str(folder))
+        patch.delenv("SERKIT_PROGRESS", raising=False)
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def iemocap_miniature(_own_cache):
+    from serkit.corpora import miniature
+
+    return miniature.ensure("iemocap")
+
+
+@pytest.fixture
+def random():
+    return np.random.default_rng(7)

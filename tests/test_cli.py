@@ -1,0 +1,109 @@
+"""The command: what it lists, what it refuses, and how fast it does."""
+
+import json
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+
+from serkit import corpora, notebooks, papers
+from serkit.cli import main
+from serkit.errors import SerkitError
+
+
+def serkit(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture(autouse=True)
+def _nothing_runs(monkeypatch):
+    def execute(*arguments, **given):
+        raise AssertionError(f"ran {arguments}, {given}")
+
+    monkeypatch.setattr(notebooks, "execute", execute)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["li2018", "--set", "epoch=3"], "unknown parameter 'epoch' (did you mean 'epochs'?); valid: attention_pool"),
+        (
+            ["--corpus", "iemocpa"],
+            "unknown corpus 'iemocpa' (did you mean 'iemocap'?); valid: iemocap, manifest, ravdess",
+        ),
+        (["--corpus", "iemocap"], "where is iemocap? Give --corpus iemocap=FOLDER, or set SERKIT_IEMOCAP"),
+        (["--corpus", "iemocap=/nowhere"], "there is no /nowhere"),
+        (["li2019"], "unknown paper 'li2019' (did you mean 'li2018'?)"),
+        (["--profile", "fast"], "unknown profile 'fast'; valid: paper, quick, smoke"),
+        (["li2018", "--set", "epochs=many"], "parameter epochs is of type int, such as 12; got 'many'"),
+        (["li2018", "--set", "epochs=1.5"], "got 1.5"),
+        (["li2018", "--set", "pool_after=a,b"], "parameter pool_after is of type list of int"),
+        (["li2018", "--set", "attention_softmax=3"], "parameter attention_softmax is of type bool"),
+        (["li2018", "--set", "epochs"], "--set takes NAME=VALUE; got 'epochs'"),
+    ],
+)
+def test_mistakes_are_named_at_once(arguments, message):
+    result = serkit("reproduce", *arguments)
+    assert result.exit_code == 1
+    assert message in result.output
+    assert "Traceback" not in result.output
+
+
+def test_values_are_read_as_the_parameters_own_type():
+    paper = papers.find("li2018")
+    given = {"epochs": "3", "pool_after": "1,2", "classes": "sad,angry", "weight_decay": "0", "strict": "false"}
+    values = notebooks.resolve(paper, "quick", given)
+    assert {name: values[name] for name in given} == {
+        "epochs": 3, "pool_after": [1, 2], "classes": ["sad", "angry"], "weight_decay": 0.0, "strict": False,
+    }  # fmt: skip
+    assert values["profile"] == "quick"
+
+
+@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+def test_profiles_fit_the_notebook(paper):
+    defaults = notebooks.parameters(paper)
+    for profile in ("smoke", "quick", "paper"):
+        notebooks.resolve(paper, profile, papers.profile_values(paper, profile))
+    left = set(defaults) - {"corpus", "root", "out", "profile", "seeds", "strict", "workers", "scheduler"}
+    assert left == set(papers.profile_values(paper, "paper")), "the paper's profile says every setting"
+    assert papers.profile_values(paper, "quick") == {}, "the notebook holds the quick profile"
+
+
+@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+def test_notebooks_are_committed_clean_and_readable(paper):
+    notebook = nbformat.read(notebooks.path_of(paper), as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    assert len(code) <= 30
+    assert max(len(cell.source.splitlines()) for cell in code) <= 40
+
+
+def test_a_value_of_another_type_inside_the_notebook():
+    values = notebooks.parameters(papers.find("li2018"))
+    assert notebooks.settings("li2018", {**values, "anything": 1}) == values
+    with pytest.raises(SerkitError, match="parameter folds is of type int, such as 2; got '2'"):
+        notebooks.settings("li2018", {**values, "folds": "2"})
+
+
+def test_lists():
+    listed = serkit("papers").output
+    assert all(paper.title in listed and paper.notebook in listed for paper in papers.PAPERS.values())
+    listed = serkit("corpora").output
+    assert all(corpora.module(name).LICENCE in listed for name in corpora.NAMES)
+
+
+def test_miniature_and_check(tmp_path):
+    written = serkit("miniature", "iemocap", tmp_path / "twin")
+    assert written.exit_code == 0, written.output
+    assert json.loads((tmp_path / "twin" / corpora.MARKER).read_text())["name"] == "iemocap"
+    result = serkit("check", "iemocap", tmp_path / "twin")
+    assert result.exit_code == 0, result.output
+    assert "miniature" in result.output
+    assert "This copy is as expected." in result.output
+    victim = next((tmp_path / "twin").rglob("sentences/wav/*/*.wav"))
+    victim.unlink()
+    result = serkit("check", "iemocap", tmp_path / "twin")
+    assert result.exit_code == 1
+    assert victim.stem in result.output
+    assert "mend them before you use this copy" in result.output
+    assert serkit("check", "ravdes", tmp_path).exit_code == 1

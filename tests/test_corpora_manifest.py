@@ -1,0 +1,101 @@
+"""serkit.corpora.manifest: tables of the user's own, right ones and wrong ones."""
+
+import numpy as np
+import pytest
+
+from serkit import audio, corpora
+from serkit.errors import SerkitError
+
+GOOD = """path,label,speaker,gender,valence
+a1.wav, Happy ,anna,f,4.5
+a2.wav,sad,anna,female,
+b1.wav,Happy,ben,m,2
+b2.wav,sad,ben,M,
+"""
+
+
+@pytest.fixture
+def table(tmp_path):
+    for number, name in enumerate(("a1", "a2", "b1", "b2")):
+        audio.write(tmp_path / f"{name}.wav", np.full(800, (number + 1) / 10), 8000 * (number + 1))
+    path = tmp_path / "own.csv"
+    path.write_text(GOOD, encoding="utf-8-sig")
+    return path
+
+
+def test_a_good_table_loads(table):
+    corpus = corpora.load("manifest", table)
+    found = corpus.utterances
+    assert list(found.columns) == [*corpora.COLUMNS, "split"]
+    assert found["id"].tolist() == ["a1", "a2", "b1", "b2"]
+    assert found["label"].tolist() == ["Happy", "sad", "Happy", "sad"]  # kept as written
+    assert found["gender"].tolist() == ["f", "f", "m", "m"]
+    assert found["path"][0] == str(table.parent / "a1.wav")
+    assert found["valence"][0] == 4.5
+    assert np.isnan(found["valence"][1])
+    assert corpus.check(deep=True).empty
+    assert not corpus.redistributable
+
+
+def test_quoted_text_over_two_lines_keeps_the_line_numbers_right(table):
+    table.write_text(
+        'path,label,speaker,text\na1.wav,x,anna,"one,\ntwo"\n\nb1.wav,x,ben,\nb2.wav,,ben,\n', encoding="utf-8"
+    )
+    corpus = corpora.load("manifest", table, strict=False)
+    assert corpus.utterances["text"][0] == "one,\ntwo"
+    assert corpus.check()["where"].tolist() == [f"{table}:6"]
+
+
+WRONG = [
+    ("a1.wav, Happy", "c1.wav, Happy", r"own.csv:2: no recording 'c1\.wav'"),
+    ("sad,anna", " ,anna", "own.csv:3: empty label: an empty class"),
+    ("Happy,ben", "Happy, ", "own.csv:4: empty speaker"),
+    ("a2.wav", "a1.wav", "own.csv:3: duplicate id 'a1', first at .*own.csv:2"),
+    ("b1.wav,Happy,ben,m", "b1.wav,Happy,ben,x", "own.csv:4: unknown gender 'x'.*\n.*write one of: f, female, m, male"),
+    ("ben,m,2", "ben,m,two", "own.csv:4: valence 'two' is not a number"),
+    ("ben,m,2", "ben,m,nan", "own.csv:4: valence 'nan' is not a number"),
+    ("b1.wav,Happy", "b1.wav,Anger", "label 'Anger' has one speaker only"),
+    ("b1.wav,Happy", ",Happy", "own.csv:4: empty path"),
+    ("ben,m,2", "ben,m,2,3", "own.csv:4: 6 cells under 5 columns"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "message"), WRONG, ids=[wrong[2][:40] for wrong in WRONG])
+def test_a_wrong_line_is_named_and_refused(table, old, new, message):
+    assert old in GOOD
+    table.write_text(GOOD.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(SerkitError, match=message):
+        corpora.load("manifest", table)
+    corpora.load("manifest", table, strict=False)  # and can be looked at
+
+
+def test_one_path_under_two_ids_is_refused(table):
+    lines = ["id,path,label,speaker", "1,a1.wav,x,anna", "2,b1.wav,x,ben", "3,./a1.wav,x,anna"]
+    table.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(SerkitError, match=r"own\.csv:4: duplicate path '\./a1\.wav', first at .*own\.csv:2"):
+        corpora.load("manifest", table)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("path,emotion,speaker\n", "no column label; columns found: path, emotion, speaker"),
+        ("path;label;speaker\n", "no column path, label, speaker; columns found: path;label;speaker"),
+        ("", "columns found: none"),
+        ("path,label,speaker\n", "has a header but no rows"),
+        ("path,label,speaker,label\n", "two columns 'label'"),
+    ],
+)
+def test_a_wrong_header_is_refused(table, text, message):
+    table.write_text(text, encoding="utf-8")
+    with pytest.raises(SerkitError, match=message):
+        corpora.load("manifest", table)
+
+
+def test_another_encoding_is_refused_and_unused_columns_are_noted(table):
+    table.write_bytes(GOOD.replace("anna", "änna").encode("latin-1"))
+    with pytest.raises(SerkitError, match="is no CSV file in UTF-8"):
+        corpora.load("manifest", table)
+    table.write_text(GOOD.replace("valence", "pleasure"), encoding="utf-8")
+    found = corpora.load("manifest", table).check()
+    assert found["what"].tolist() == ["column 'pleasure' is not used"]

@@ -1,0 +1,149 @@
+"""Stored features: extracted once, whole, resumable, memory-mapped."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from serkit import audio
+from serkit.errors import SerkitError
+from serkit.features import extract, linear_spectrogram
+from serkit.features import store as store_module
+
+RATE = 16000
+
+
+def loudness(signal, sample_rate, step=160):
+    """A front end of two columns: frame energy and its number."""
+    loudness.calls += 1
+    frames = len(signal) // step
+    energy = (signal[: frames * step].reshape(frames, step) ** 2).mean(axis=1)
+    return np.stack([energy, np.arange(frames)], axis=1)
+
+
+@pytest.fixture
+def utterances(tmp_path, random):
+    rows = []
+    for number in range(5):
+        path = tmp_path / f"u{number}.wav"
+        audio.write(path, random.uniform(-0.5, 0.5, RATE * (number + 1) // 4), RATE)
+        rows.append({"id": f"u{number}", "path": str(path)})
+    loudness.calls = 0
+    return pd.DataFrame(rows[::-1])
+
+
+def store(utterances, tmp_path, front_end=loudness, **options):
+    return extract(utterances, front_end, directory=tmp_path / "store", workers=1, **options)
+
+
+def test_values_are_those_of_the_front_end(utterances, tmp_path):
+    stored = store(utterances, tmp_path, linear_spectrogram)
+    for row in utterances.itertuples():
+        signal, rate = audio.read(row.path)
+        np.testing.assert_array_equal(stored[row.id], linear_spectrogram(signal, rate))
+    assert list(stored.index.index) == ["u0", "u1", "u2", "u3", "u4"]
+    assert stored.values.shape == (stored.index["frames"].sum(), 400)
+    assert isinstance(stored.values, np.memmap)
+    assert len(stored) == 5
+
+
+def test_extracted_once(utterances, tmp_path):
+    first = store(utterances, tmp_path)
+    assert loudness.calls == 5
+    assert store(utterances, tmp_path).directory == first.directory
+    assert loudness.calls == 5
+
+
+def test_settings_and_audio_make_another_store(utterances, tmp_path, random):
+    first = store(utterances, tmp_path)
+    other = store(utterances, tmp_path, settings={"step": 320})
+    assert len(other["u4"]) == len(first["u4"]) // 2
+    audio.write(utterances["path"].iloc[0], random.uniform(-0.5, 0.5, RATE), RATE)
+    changed = store(utterances, tmp_path)
+    assert len({first.fingerprint, other.fingerprint, changed.fingerprint}) == 3
+
+
+def test_moving_the_audio_changes_nothing(utterances, tmp_path):
+    first = store(utterances, tmp_path)
+    (tmp_path / "moved").mkdir()
+    moved = utterances.assign(path=[str(tmp_path / "moved" / f"{name}.wav") for name in utterances["id"]])
+    for old, new in zip(utterances["path"], moved["path"], strict=True):
+        (tmp_path / old).rename(new)
+    assert store(moved, tmp_path).directory == first.directory
+
+
+def test_interrupted_then_only_the_rest_is_extracted(utterances, tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "PART", 2)
+
+    def stops(signal, sample_rate, step=160):
+        if len(signal) > RATE // 4 * 2:
+            raise KeyboardInterrupt
+        return loudness(signal, sample_rate, step)
+
+    monkeypatch.setattr("serkit.fingerprints.of_function", lambda _: "the same code")
+    stops.__name__ = "loudness"
+    with pytest.raises(KeyboardInterrupt):
+        store(utterances, tmp_path, stops)
+    assert not list((tmp_path / "store").glob("*/features.npy"))
+    loudness.calls = 0
+    stored = store(utterances, tmp_path)
+    assert loudness.calls == 3  # u0 and u1 were there
+    assert stored["u0"][:, 1].tolist() == list(range(25))
+    assert not list((tmp_path / "store").glob("*.partial"))
+
+
+def test_in_parallel_the_same(utterances, tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "PART", 2)
+    one = extract(utterances, linear_spectrogram, directory=tmp_path / "one", workers=1)
+    two = extract(utterances, linear_spectrogram, directory=tmp_path / "two", workers=2)
+    np.testing.assert_array_equal(one.values, two.values)
+    assert one.fingerprint == two.fingerprint
+
+
+def test_travels_as_a_path(utterances, tmp_path):
+    stored = store(utterances, tmp_path)
+    assert stored.values.any()
+    data = pickle.dumps(stored)
+    assert len(data) < 1000
+    np.testing.assert_array_equal(pickle.loads(data)["u3"], stored["u3"])
+
+
+def test_bad_files_are_all_named(utterances, tmp_path):
+    paths = utterances.set_index("id")["path"]
+    audio.write(paths["u0"], np.zeros(RATE), RATE)
+    with open(paths["u1"], "r+b") as stream:  # noqa: PTH123
+        stream.truncate(1000)
+    with open(paths["u2"], "wb") as stream:  # noqa: PTH123
+        stream.write(b"no audio")
+    with pytest.raises(SerkitError) as error:
+        store(utterances, tmp_path)
+    message = str(error.value)
+    assert "3 of 5 utterances cannot be used; mend them or leave their rows out" in message
+    assert "u0.wav is digital silence" in message
+    assert "u1.wav is truncated" in message
+    assert "cannot read" in message
+    assert not list((tmp_path / "store").glob("*/features.npy"))
+    good = store(utterances[utterances["id"].isin(["u3", "u4"])], tmp_path)
+    assert len(good) == 2
+
+
+def test_a_missing_file_a_double_id_and_a_nan(utterances, tmp_path):
+    with pytest.raises(SerkitError, match=r"1 audio files are missing, the first is .*nowhere.wav"):
+        store(utterances.assign(path=["/nowhere.wav", *utterances["path"][1:]]), tmp_path)
+    with pytest.raises(SerkitError, match="'u4' is listed twice"):
+        store(utterances.assign(id="u4"), tmp_path)
+
+    def broken(signal, sample_rate):
+        return np.full((2, 2), np.nan)
+
+    with pytest.raises(SerkitError, match=r"broken gives a value that is not finite for .*u0.wav"):
+        store(utterances, tmp_path, broken)
+
+
+def test_other_rates_are_resampled(tmp_path):
+    tone = np.sin(2 * np.pi * 1000 * np.arange(48000) / 48000)
+    audio.write(tmp_path / "a.wav", tone, 48000)
+    stored = store(pd.DataFrame({"id": ["a"], "path": [str(tmp_path / "a.wav")]}), tmp_path, linear_spectrogram)
+    assert stored["a"].shape == (100, 400)
+    assert (stored["a"][5:90].argmax(axis=1) == 100).all()
