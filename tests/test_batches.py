@@ -1,5 +1,8 @@
 """Pieces of stored features as batches."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +10,7 @@ import pytest
 from serkit import audio
 from serkit.batches import Pieces
 from serkit.errors import SerkitError
-from serkit.features import extract
+from serkit.features import Features, extract
 
 RATE = 16000
 
@@ -84,3 +87,23 @@ def test_errors(stored, pieces):
         Pieces(stored, pd.DataFrame({"id": ["u1", "x"], "start": [0, 0]}), 20)
     with pytest.raises(SerkitError, match="3 targets for 4 pieces"):
         Pieces(stored, pieces, 20, targets=np.zeros(3))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_does_not_grow_with_the_corpus(tmp_path):
+    """Every piece of a 600 MB store is read; what the process itself allocates stays at a few batches."""
+    frames, dims = 1_500_000, 100
+    np.lib.format.open_memmap(tmp_path / "features.npy", mode="w+", dtype=np.float32, shape=(frames, dims)).flush()
+    pd.DataFrame({"id": ["u"], "offset": [0], "frames": [frames], "sha256": [""]}).to_csv(
+        tmp_path / "index.csv", index=False
+    )
+    pieces = pd.DataFrame({"id": "u", "start": np.arange(0, frames, 1000)})
+    batches = Pieces(Features(tmp_path), pieces, 1000, batch_size=50)  # 20 MB a batch
+
+    def own_memory():
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line for line in lines if line.startswith("RssAnon")).split()[1]) / 1024
+
+    before = own_memory()
+    highest = max(own_memory() for number in range(len(batches)) if batches[number].size)
+    assert highest - before < 100
