@@ -48,9 +48,12 @@ def trace(function: Callable) -> dict[str, Any]:
     Raises:
         SerkitError: the function names an object that cannot be compared by content.
     """
-    seen: dict[str, Any] = {}
-    _visit(function, function.__name__, seen)
-    return dict(sorted(seen.items()))
+    return _seen(function, function.__name__)
+
+
+def of_value(value: object) -> str:
+    """Key of anything that a run is given: a function, a fold, a plain value, a table."""
+    return content_key(_seen(value, ""))
 
 
 def values_of(traced: dict[str, Any]) -> dict[str, Any]:
@@ -71,6 +74,12 @@ def plain_code(source: str) -> str:
         if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
             node.body = body[1:] or [ast.Pass()]
     return ast.unparse(tree)
+
+
+def _seen(value: object, name: str) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+    _visit(value, name, seen)
+    return dict(sorted(seen.items()))
 
 
 def _visit(value: object, name: str, seen: dict[str, Any]) -> None:

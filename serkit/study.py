@@ -48,6 +48,23 @@ class Outcome:
     notes: dict = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Named:
+    """A value of an axis that is more than its name, such as a fold or the function that builds a model.
+
+    Tables show the name, the run is given the value, and the key follows the value's content: change one
+    model, and the runs of the others are still found.
+    """
+
+    name: str
+    value: Any
+
+
+def named(values: dict[str, Any]) -> list[Named]:
+    """An axis for `grid`, from names to values."""
+    return [Named(name, value) for name, value in values.items()]
+
+
 def grid(**axes: Iterable) -> list[dict]:
     """Every combination of the values of each axis, the last axis fastest.
 
@@ -65,7 +82,7 @@ class Study:
         directory: where runs are stored.
         run: ``run(**spec) -> Outcome``; it may be defined in a notebook. It must seed itself from its
             spec, so that a run gives the same numbers whatever ran before it. Whatever it names outside
-            itself, such as the notebook's parameters, tables, folds and stored features, is part of the key.
+            itself, such as the notebook's parameters, tables and stored features, is part of the key.
 
     Raises:
         SerkitError: `run` names something that cannot be compared by content.
@@ -80,13 +97,16 @@ class Study:
 
     def key(self, spec: dict) -> str:
         """The name of a run's folder: equal key, equal result."""
-        return files.content_key({"spec": spec, "depends on": self._trace, "backend": _backend()})
+        contents = {axis: fingerprints.of_value(item.value) for axis, item in spec.items() if isinstance(item, Named)}
+        return files.content_key(
+            {"spec": _names(spec), "contents": contents, "depends on": self._trace, "backend": _backend()}
+        )
 
     def complete(self, specs: list[dict], workers: int = 1, scheduler: str = "", what: str = "runs") -> pd.DataFrame:
         """Do the runs that are missing, and list all.
 
         Args:
-            specs: what to run, for example from `grid`; plain values.
+            specs: what to run, for example from `grid`; plain values or `Named` ones.
             workers: 1 runs in this process; more run on that many local worker processes.
             scheduler: address of a Dask cluster, ``tcp://host:port``; it takes precedence over `workers`.
             what: shown by the progress display.
@@ -150,7 +170,7 @@ class Study:
         directory = self.directory / self.key(spec)
         record = json.loads((directory / "run.json").read_text(encoding="utf-8"))
         return {
-            **spec,
+            **_names(spec),
             "key": directory.name,
             "seconds": record["seconds"],
             "directory": str(directory),
@@ -180,9 +200,9 @@ def execute(study: Study, spec: dict) -> None:
     keras.utils.clear_session()  # or memory grows with every run
     began = time.monotonic()
     try:
-        outcome = study.run(**spec)
+        outcome = study.run(**{axis: item.value if isinstance(item, Named) else item for axis, item in spec.items()})
     except SerkitError as error:
-        raise SerkitError(f"run {spec}: {error}") from error
+        raise SerkitError(f"run {_names(spec)}: {error}") from error
     seconds = time.monotonic() - began
     with files.atomic(directory) as building:
         building.mkdir()
@@ -196,7 +216,7 @@ def execute(study: Study, spec: dict) -> None:
 
 def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
     return {
-        "spec": spec,
+        "spec": _names(spec),
         "settings": fingerprints.values_of(study._trace),
         "data": {name: value for name, value in study._trace.items() if name.startswith("data ")},
         "code": files.content_key(
@@ -211,6 +231,11 @@ def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
     }
+
+
+def _names(spec: dict) -> dict:
+    """A run's spec in plain values, as tables show it."""
+    return {axis: item.name if isinstance(item, Named) else item for axis, item in spec.items()}
 
 
 @contextmanager

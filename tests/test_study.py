@@ -14,6 +14,7 @@ import pytest
 
 from serkit import fingerprints, study
 from serkit.errors import SerkitError
+from serkit.splits import Fold
 
 FACTOR = 2
 TABLE = pd.DataFrame({"id": ["a", "b"], "path": ["/x/a.wav", "/x/b.wav"]})
@@ -89,6 +90,30 @@ def test_the_trace_sees_functions_in_containers_closures_and_our_modules():
     models["small"] = large
     assert fingerprints.trace(use)["value kernel"] == 2
     assert fingerprints.of_function(mean)  # installed libraries are left out
+
+
+def test_a_named_value_is_followed_by_content_and_shown_by_name(tmp_path):
+    def build(kernel):
+        return lambda x: kernel * x
+
+    def use(model, fold):
+        return study.Outcome(pd.DataFrame({"id": ["a"], "p": [model(len(fold.test))]}))
+
+    fold = Fold("f1", train=("a", "b"), test=("c", "d"))
+    other = Fold("f2", train=("c", "d"), test=("a",))
+    one = study.Study(tmp_path, use)
+    runs = one.complete(
+        study.grid(model=study.named({"small": build(1), "large": build(5)}), fold=study.named({"f1": fold}))
+    )
+    assert runs[["model", "fold"]].to_numpy().tolist() == [["small", "f1"], ["large", "f1"]]
+    assert one.predictions(runs)["p"].tolist() == [2, 10]
+    more = study.grid(
+        model=study.named({"small": build(1), "large": build(6)}), fold=study.named({"f1": fold, "f2": other})
+    )
+    keys = {(spec["model"].name, spec["fold"].name): one.key(spec) for spec in more}
+    assert keys["small", "f1"] == runs["key"][0]  # neither the new fold nor the other model touches it
+    assert keys["large", "f1"] != runs["key"][1]
+    assert len(set(keys.values())) == 4
 
 
 def test_comments_and_docstrings_do_not_count(tmp_path):
