@@ -148,14 +148,18 @@ class Study:
     def _jobs(self, specs: list[dict], workers: int, scheduler: str) -> Iterator[None]:
         if workers <= 1 and not scheduler:
             for spec in specs:
-                execute(self, spec)
+                execute(self, spec, self.key(spec))
                 yield
             return
         with _cluster(min(workers, len(specs)), scheduler) as client:
             from dask.distributed import as_completed
 
-            # Runs are named by their keys, so that two studies on one cluster share a run in hand.
-            futures = [client.submit(execute, self, spec, key=f"serkit-{self.key(spec)}", pure=False) for spec in specs]
+            # Futures are named by the runs' keys, so that two studies on one cluster share a run in hand.
+            keys = [self.key(spec) for spec in specs]
+            futures = [
+                client.submit(execute, self, spec, key, key=f"serkit-{key}", pure=False)
+                for spec, key in zip(specs, keys, strict=True)
+            ]
             try:
                 for future in as_completed(futures):
                     future.result()
@@ -188,15 +192,14 @@ class Study:
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def execute(study: Study, spec: dict) -> None:
-    """Do one run and store it; called here or on a worker.
+def execute(study: Study, spec: dict, key: str) -> None:
+    """Do one run and store it under its key; called here or on a worker, which has no notebook to make a key from.
 
     Raises:
         SerkitError: what the run raises, with the run's spec in front.
     """
     import keras
 
-    directory = study.directory / study.key(spec)
     keras.utils.clear_session()  # or memory grows with every run
     began = time.monotonic()
     try:
@@ -204,7 +207,7 @@ def execute(study: Study, spec: dict) -> None:
     except SerkitError as error:
         raise SerkitError(f"run {_names(spec)}: {error}") from error
     seconds = time.monotonic() - began
-    with files.atomic(directory) as building:
+    with files.atomic(study.directory / key) as building:
         building.mkdir()
         files.write_csv(building / "predictions.csv", outcome.predictions)
         if outcome.history is not None:

@@ -150,15 +150,18 @@ import sys, time
 import pandas as pd
 from serkit import study
 
-def run(seed):
+def double(value):
+    return 2 * value
+
+def run(model, seed):
     time.sleep({pause})
     with open({log!r}, "a") as log:
         log.write(f"{{seed}}\\n")
-    return study.Outcome(pd.DataFrame({{"id": ["a"], "label": ["x"], "predicted": ["x"], "p": [seed]}}))
+    return study.Outcome(pd.DataFrame({{"id": ["a"], "label": ["x"], "predicted": ["x"], "p": [model(seed)]}}))
 
 if __name__ == "__main__":
     s = study.Study({store!r}, run)
-    runs = s.complete(study.grid(seed=range(4)), workers={workers})
+    runs = s.complete(study.grid(model=study.named({{'double': double}}), seed=range(4)), workers={workers})
     s.predictions(runs).to_csv({table!r}, index=False)
 """
 
@@ -186,12 +189,12 @@ def test_killed_in_the_middle_then_only_the_rest_is_done(tmp_path):
     after = (tmp_path / "log").read_text().split()
     assert len(after) == len(before) + 4 - stored
     assert sorted(set(after)) == ["0", "1", "2", "3"]
-    assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 1, 2, 3]
+    assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 2, 4, 6]
 
 
 def test_workers_give_the_same_table(tmp_path):
     subprocess.run([sys.executable, str(write_script(tmp_path, workers=2, pause=0))], check=True)
-    assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 1, 2, 3]
+    assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 2, 4, 6]
 
 
 def test_no_scheduler_at_the_address(tmp_path):
