@@ -92,8 +92,7 @@ def check(corpus, root) -> None:
 
     found = load(corpus, root, strict=False)
     problems = found.check(deep=True)
-    kind = "miniature of " if found.miniature else ""
-    click.echo(f"{kind}{found.title}: {len(found.utterances)} utterances at {root}")
+    click.echo(f"{found.title}: {len(found.utterances)} utterances at {root}")
     for problem in problems.to_dict("records"):
         click.echo(f"{problem['level']}: {problem['what']} [{problem['where']}]\n    -> {problem['remedy']}")
     errors = int((problems["level"] == "error").sum())

@@ -8,5 +8,17 @@ from serkit.features.functionals import is10
 from serkit.features.short_term import short_term_36, z_normalise
 from serkit.features.spectrogram import linear_spectrogram, mulaw_spectrogram
 from serkit.features.store import Features, extract
+from serkit.features.whitening import PCAWhitening
+from serkit.features.yaafe import yaafe_743
 
-__all__ = ["Features", "extract", "is10", "linear_spectrogram", "mulaw_spectrogram", "short_term_36", "z_normalise"]
+__all__ = [
+    "Features",
+    "PCAWhitening",
+    "extract",
+    "is10",
+    "linear_spectrogram",
+    "mulaw_spectrogram",
+    "short_term_36",
+    "yaafe_743",
+    "z_normalise",
+]
