@@ -197,6 +197,15 @@ def test_workers_give_the_same_table(tmp_path):
     assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 2, 4, 6]
 
 
+def test_the_address_of_a_cluster_serves_the_same_call(tmp_path):
+    from dask.distributed import LocalCluster
+
+    with LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster:
+        runs = study.Study(tmp_path, run).complete(SPECS, scheduler=cluster.scheduler_address)
+    assert runs["weights"].tolist() == [7] * 4
+    assert len(list(tmp_path.glob("*/predictions.csv"))) == 4
+
+
 def test_no_scheduler_at_the_address(tmp_path):
     with pytest.raises(SerkitError, match="no Dask scheduler answers at 'nonsense"):
         study.Study(tmp_path, run).complete(SPECS, scheduler="nonsense://127.0.0.1:1")
