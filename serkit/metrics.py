@@ -117,35 +117,90 @@ def ccc(y_true, y_pred) -> float:
     return float(2 * covariance / width) if width > 0 else 1.0
 
 
-def scores(predictions: pd.DataFrame) -> dict[str, float]:
-    """WA and UA, pooled and by fold, and the floor, of one model's predictions on all its folds.
+def agreement(ratings) -> np.ndarray:
+    """How well each rater agrees with the others: the mean of its CCC with each of them.
+
+    Args:
+        ratings: shape (frames, raters), two raters or more.
+
+    Returns:
+        Shape (raters,).
+
+    >>> agreement([[0.0, 0.0, 1.0], [1.0, 1.0, 0.0]]).tolist()
+    [0.0, 0.0, -1.0]
+    """
+    ratings = np.asarray(ratings, np.float64)
+    means, covariance = ratings.mean(axis=0), np.cov(ratings.T, ddof=0)
+    variances = np.diag(covariance)
+    width = variances + variances[:, None] + (means - means[:, None]) ** 2
+    pairs = np.divide(2 * covariance, width, out=np.ones_like(width), where=width > 0)
+    return (pairs.sum(axis=1) - 1) / (len(pairs) - 1)
+
+
+def power_above(values, rate: float, frequency: float = 1.0) -> float:
+    """Share of a trajectory's power above a frequency: how rough it is (khorram2017, 5.2: 95 % lies below 1 Hz).
+
+    The mean is removed, and a Hann window keeps the ends from looking like a jump. 0 for a constant trajectory.
+
+    Args:
+        values: shape (frames,).
+        rate: frames a second.
+        frequency: in Hz.
+
+    >>> t = np.arange(1000) / 25
+    >>> round(power_above(np.sin(2 * np.pi * 0.5 * t) + 0.5 * np.sin(2 * np.pi * 3 * t), rate=25), 3)
+    0.2
+    """
+    values = np.asarray(values, np.float64)
+    power = np.abs(np.fft.rfft((values - values.mean()) * np.hanning(len(values)))) ** 2
+    total = power.sum()
+    return float(power[np.fft.rfftfreq(len(values), 1 / rate) > frequency].sum() / total) if total > 0 else 0.0
+
+
+def trajectory_scores(predictions: pd.DataFrame) -> dict[str, float]:
+    """CCC and RMSE of predicted trajectories, pooled as in khorram2017 and by recording.
+
+    Args:
+        predictions: one row a frame: id (the recording), true, predicted.
+
+    Returns:
+        CCC and RMSE over all frames together; CCC recording mean and CCC recording sd (sample standard deviation, NaN
+        for one recording) of the recordings' own; and recordings, their number.
+    """
+    by_recording = np.array([ccc(part["true"], part["predicted"]) for _, part in predictions.groupby("id")])
+    return {
+        "CCC": ccc(predictions["true"], predictions["predicted"]),
+        "RMSE": rmse(predictions["true"], predictions["predicted"]),
+        "CCC recording mean": float(by_recording.mean()),
+        "CCC recording sd": float(by_recording.std(ddof=1)) if len(by_recording) > 1 else np.nan,
+        "recordings": len(by_recording),
+    }
+
+
+ACCURACIES = {"WA": wa, "UA": ua}
+
+
+def scores(predictions: pd.DataFrame, measures: dict = ACCURACIES) -> dict[str, float]:
+    """Some measures, pooled and by fold, and their floors, of one model's predictions on all its folds.
 
     Args:
         predictions: one row a tested utterance: fold, label (true), predicted.
+        measures: name -> ``metric(y_true, y_pred)``.
 
     Returns:
-        WA, UA (pooled); WA fold mean, WA fold sd, UA fold mean, UA fold sd (sample standard deviation,
-        NaN for one fold); floor WA, floor UA (always calling the commonest class); folds; utterances.
+        For a measure WA: WA (pooled); WA fold mean, WA fold sd (sample standard deviation, NaN for one
+        fold); floor WA (always calling the commonest class). And folds, utterances.
     """
     true, called = predictions["label"], predictions["predicted"]
-    folds = [
-        (wa(part["label"], part["predicted"]), ua(part["label"], part["predicted"]))
-        for _, part in predictions.groupby("fold", sort=True)
-    ]
-    by_fold = np.array(folds)
-    sd = by_fold.std(axis=0, ddof=1) if len(by_fold) > 1 else np.full(2, np.nan)
-    return {
-        "WA": wa(true, called),
-        "UA": ua(true, called),
-        "WA fold mean": float(by_fold[:, 0].mean()),
-        "WA fold sd": float(sd[0]),
-        "UA fold mean": float(by_fold[:, 1].mean()),
-        "UA fold sd": float(sd[1]),
-        "floor WA": float(true.value_counts(normalize=True).iloc[0]),
-        "floor UA": 1 / true.nunique(),
-        "folds": len(by_fold),
-        "utterances": len(predictions),
-    }
+    folds = [part for _, part in predictions.groupby("fold", sort=True)]
+    found = {name: metric(true, called) for name, metric in measures.items()}
+    for name, metric in measures.items():
+        by_fold = np.array([metric(part["label"], part["predicted"]) for part in folds])
+        found[f"{name} fold mean"] = float(by_fold.mean())
+        found[f"{name} fold sd"] = float(by_fold.std(ddof=1)) if len(folds) > 1 else np.nan
+    commonest = np.full(len(true), true.mode().iloc[0])
+    found |= {f"floor {name}": metric(true, commonest) for name, metric in measures.items()}
+    return found | {"folds": len(folds), "utterances": len(predictions)}
 
 
 def speaker_interval(
@@ -174,6 +229,50 @@ def speaker_interval(
         drawn.append(metric(true[sample], called[sample]))
     low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
+
+
+def relative_improvement(
+    predictions: pd.DataFrame, baseline: pd.DataFrame, metric=macro_f1, level: float = 0.95, draws: int = 1000, seed=0
+) -> tuple[float, float, float]:
+    """How much higher a metric is than a baseline's, as a share of the latter, with an interval.
+
+    Both are pooled over folds. Speakers are resampled, as in `speaker_interval`, the same for both sides.
+
+    Args:
+        predictions: one row a tested utterance: speaker, label (true), predicted.
+        baseline: the same of the other model, on the same speakers.
+        metric: ``metric(y_true, y_pred)``.
+        level: coverage.
+        draws: number of bootstrap samples.
+        seed: of the draws.
+
+    Returns:
+        The relative improvement (0.055 is 5.5 %), the lower and the upper end of its interval; NaN where the
+        baseline's metric is 0.
+
+    Raises:
+        SerkitError: the two were not tested on the same speakers.
+    """
+    random = np.random.default_rng(seed)
+    sides = []
+    for side in (predictions, baseline):
+        rows = side.groupby("speaker").indices
+        sides.append((side["label"].to_numpy(), side["predicted"].to_numpy(), rows))
+    speakers = sorted(sides[0][2])
+    if speakers != sorted(sides[1][2]):
+        raise SerkitError("the two models were tested on different speakers: compare them on the same folds")
+
+    def ratio(chosen: list) -> float:
+        new, old = (
+            metric(true[sample], called[sample])
+            for true, called, rows in sides
+            for sample in [np.concatenate([rows[speaker] for speaker in chosen])]
+        )
+        return new / old - 1 if old else np.nan
+
+    drawn = [ratio([speakers[n] for n in random.integers(len(speakers), size=len(speakers))]) for _ in range(draws)]
+    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if np.isfinite(drawn).any() else [np.nan] * 2
+    return ratio(speakers), float(low), float(high)
 
 
 def _pair(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:

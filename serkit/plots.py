@@ -24,7 +24,7 @@ def axes(columns: int = 1, rows: int = 1, width: float = 4.5, height: float = 3.
 def class_histogram(labels: pd.Series, groups: pd.Series, classes: Sequence[str]):
     """How many utterances each class has, stacked by group (for example by gender)."""
     figure, ((axis,),) = axes(width=1.5 + 0.9 * len(classes))
-    below = np.zeros(len(classes))
+    below, groups = np.zeros(len(classes)), groups.fillna("not given").astype(str)
     for group in sorted(groups.unique()):
         counts = np.array([((labels == name) & (groups == group)).sum() for name in classes])
         axis.bar(classes, counts, bottom=below, label=str(group))
@@ -35,6 +35,15 @@ def class_histogram(labels: pd.Series, groups: pd.Series, classes: Sequence[str]
     axis.legend(title=groups.name, frameon=False)
     axis.spines[["top", "right"]].set_visible(False)
     return figure
+
+
+def waveform(axis, signal: np.ndarray, sample_rate: int):
+    """Draw a signal: the lowest and the highest sample of each of up to 2000 stretches."""
+    size = max(len(signal) // 2000, 1)
+    parts = signal[: len(signal) // size * size].reshape(-1, size)
+    times = np.arange(len(parts)) * size / sample_rate
+    axis.fill_between(times, parts.min(axis=1), parts.max(axis=1), color="0.35", linewidth=0.3)
+    axis.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, len(signal) / sample_rate))
 
 
 def spectrogram(axis, values: np.ndarray, hop: float, top: float, **options):
@@ -129,13 +138,19 @@ def learning_curves(histories: pd.DataFrame, measures: dict[str, str]):
     return figure
 
 
-def fold_spread(by_fold: pd.DataFrame, measures: dict[str, str], floors: dict[str, float]):
+def fold_spread(
+    by_fold: pd.DataFrame,
+    measures: dict[str, str],
+    floors: dict[str, float],
+    published: dict[str, dict[str, float]] | None = None,
+):
     """Each fold's score as a point, by model, with the mean and the majority-class floor.
 
     Args:
         by_fold: columns model and the measures, one row a fold and seed.
         measures: column name -> axis label with unit.
         floors: column name -> floor.
+        published: column name -> model -> the paper's number, drawn as a diamond.
     """
     figure, ((*found,),) = axes(columns=len(measures))
     models = list(by_fold["model"].unique())
@@ -145,8 +160,20 @@ def fold_spread(by_fold: pd.DataFrame, measures: dict[str, str], floors: dict[st
             spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0]
             axis.scatter(place + np.asarray(spread), values, color=COLOURS[place % len(COLOURS)], s=18, zorder=3)
             axis.hlines(values.mean(), place - 0.25, place + 0.25, color="black", zorder=4)
+        told = {model: value for model, value in (published or {}).get(column, {}).items() if model in models}
+        if told:
+            axis.scatter(
+                [models.index(model) for model in told],
+                told.values(),
+                marker="D",
+                s=40,
+                zorder=5,
+                facecolors="none",
+                edgecolors="black",
+                label="the paper",
+            )
         axis.axhline(floors[column], color="0.5", linestyle="--", label="majority class")
-        axis.set_xticks(range(len(models)), models, rotation=15)
+        axis.set_xticks(range(len(models)), models, rotation=25, ha="right", rotation_mode="anchor")
         axis.set(ylabel=label, ylim=(0, 100), xlim=(-0.5, len(models) - 0.5))
         axis.spines[["top", "right"]].set_visible(False)
     found[0].legend(frameon=False, loc="lower left")

@@ -17,7 +17,8 @@ from serkit.corpora import Corpus
 from serkit.published import table, tables
 
 # Parameters that say where and how often, not what: they do not make a result another one.
-WHEREABOUTS = {"corpus", "root", "out", "profile", "seeds", "strict", "workers", "scheduler"}
+# `pairs` of test speakers and `seeds` are repetitions; `timing` is of a step, on any machine.
+WHEREABOUTS = {"corpus", "root", "out", "profile", "seeds", "pairs", "timing", "strict", "workers", "scheduler"}
 CLAIM_COLUMNS = ["paper", "table", "row", "metric", "published", "measured", "sd", "runs", "comparable", "why_not"]
 
 
@@ -89,28 +90,33 @@ class Results:
         return f"**Not comparable** with the paper's numbers ({self.label}):\n\n{reasons}"
 
 
-def measured_scores(predictions: pd.DataFrame, number: int) -> pd.DataFrame:
-    """WA and UA of each model, in the form that `Results.claims` takes.
+def measured_scores(
+    predictions: pd.DataFrame, number: int, measures: dict = metrics.ACCURACIES, pooled: bool = True
+) -> pd.DataFrame:
+    """The measures of each model, in the form that `Results.claims` takes.
 
     Args:
         predictions: of all runs; columns model, fold, seed, label, predicted.
         number: of the table in the paper.
+        measures: the paper's name of a measure -> ``metric(y_true, y_pred)``.
+        pooled: over the folds of a seed, where together they are the paper's test; False where each fold is a
+            repetition of it.
 
     Returns:
-        Two rows a model. measured is pooled over folds and averaged over seeds, sd is the sample standard
-        deviation of the folds' scores over all folds and seeds; both in percent.
+        One row a model and measure. measured is the mean over seeds, or over seeds and folds where these are not
+        pooled; sd is the sample standard deviation of the folds' scores over all folds and seeds; both in percent.
     """
     rows = []
     for model, part in predictions.groupby("model", sort=False):
-        for name, metric in (("WA", metrics.wa), ("UA", metrics.ua)):
-            pooled = [metric(one["label"], one["predicted"]) for _, one in part.groupby("seed")]
+        for name, metric in measures.items():
             by_fold = [metric(one["label"], one["predicted"]) for _, one in part.groupby(["seed", "fold"])]
+            by_seed = [metric(one["label"], one["predicted"]) for _, one in part.groupby("seed")]
             rows.append(
                 {
                     "table": number,
                     "row": model,
                     "metric": name,
-                    "measured": round(100 * np.mean(pooled), 2),
+                    "measured": round(100 * np.mean(by_seed if pooled else by_fold), 2),
                     "sd": round(100 * np.std(by_fold, ddof=1), 2) if len(by_fold) > 1 else np.nan,
                     "runs": len(by_fold),
                 }
@@ -118,28 +124,29 @@ def measured_scores(predictions: pd.DataFrame, number: int) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def score_table(predictions: pd.DataFrame) -> pd.DataFrame:
+def score_table(predictions: pd.DataFrame, measures: dict = metrics.ACCURACIES) -> pd.DataFrame:
     """Every number that describes a model's predictions, in percent, with its interval.
 
     Args:
         predictions: of all runs; columns model, fold, seed, speaker, label, predicted.
+        measures: name -> ``metric(y_true, y_pred)``.
 
     Returns:
-        One row a model: WA and UA pooled (mean over seeds), their 95 % intervals by resampling speakers (first
+        One row a model: each measure pooled (mean over seeds), their 95 % intervals by resampling speakers (first
         seed), mean and standard deviation over folds, recall of each class, the majority-class floor, counts.
     """
     rows = []
     for model, part in predictions.groupby("model", sort=False):
         by_seed = [one for _, one in part.groupby("seed")]
-        values = pd.DataFrame([metrics.scores(one) for one in by_seed]).mean()
+        values = pd.DataFrame([metrics.scores(one, measures) for one in by_seed]).mean()
         row = {"model": model}
-        for name, metric in (("WA", metrics.wa), ("UA", metrics.ua)):
+        for name, metric in measures.items():
             low, high = metrics.speaker_interval(by_seed[0], metric)
             row |= {name: values[name], f"{name} low": low, f"{name} high": high}
             row |= {f"{name} fold mean": values[f"{name} fold mean"], f"{name} fold sd": values[f"{name} fold sd"]}
         for name, recall in metrics.recalls(part["label"], part["predicted"]).items():
             row[f"recall {name}"] = recall
-        row |= {"floor WA": values["floor WA"], "floor UA": values["floor UA"]}
+        row |= {f"floor {name}": values[f"floor {name}"] for name in measures}
         row = {name: round(100 * value, 2) if name != "model" else value for name, value in row.items()}
         rows.append(
             row | {"folds": int(values["folds"]), "seeds": len(by_seed), "utterances": int(values["utterances"])}

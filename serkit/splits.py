@@ -1,6 +1,10 @@
-"""Speaker-independent folds. Every split asserts that no speaker is on two sides."""
+"""Speaker-independent folds. Every split asserts that no speaker is on two sides.
 
-from dataclasses import dataclass
+One exception is a paper's own: `with_validation` takes validation utterances from the training speakers. Nobody who is
+tested is among them.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -83,6 +87,116 @@ def leave_one_speaker_out(utterances: pd.DataFrame, groups: int = 0) -> list[Fol
         fold = Fold(name, train=tuple(utterances.loc[~tested, "id"]), test=tuple(utterances.loc[tested, "id"]))
         folds.append(assert_disjoint(fold, utterances))
     return folds
+
+
+def one_woman_one_man(utterances: pd.DataFrame, limit: int = 0, seed: int = 0) -> list[Fold]:
+    """Test a woman and a man, training on all others (tao2018, 5).
+
+    Args:
+        utterances: a corpus table with columns id, speaker, gender ("f" or "m") and label.
+        limit: 0 tests every pair once (25 of IEMOCAP); n draws n of them at random.
+        seed: of the draw; fewer pairs are the first of more.
+
+    Returns:
+        One fold a pair, named "woman + man".
+
+    Raises:
+        SerkitError: a speaker or gender is missing, or a fold that `assert_disjoint` refuses.
+    """
+    for column in ("speaker", "gender"):
+        without = utterances.loc[utterances[column].isna(), "id"]
+        if len(without):
+            raise SerkitError(f"{len(without)} utterances have no {column}, the first is {without.iloc[0]}: name one")
+    people = utterances.drop_duplicates("speaker").sort_values("speaker")
+    women, men = (people.loc[people["gender"] == gender, "speaker"].tolist() for gender in "fm")
+    if not women or not men:
+        raise SerkitError(f"{len(women)} women and {len(men)} men speak: pairs need one of each; use another split")
+    pairs = [(woman, man) for woman in women for man in men]
+    if limit:
+        pairs = [pairs[number] for number in np.random.default_rng(seed).permutation(len(pairs))[:limit]]
+    return [_leave_out(utterances, "speaker", pair, " + ".join(pair)) for pair in pairs]
+
+
+def leave_one_session_out(utterances: pd.DataFrame) -> list[Fold]:
+    """Test each session once, training on all others.
+
+    Args:
+        utterances: a corpus table with columns id, speaker, session and label.
+
+    Returns:
+        One fold a session, in the order of their names; in IEMOCAP each tests a woman and a man.
+
+    Raises:
+        SerkitError: a session is missing, there are fewer than two, or a fold that `assert_disjoint` refuses.
+    """
+    without = utterances.loc[utterances["session"].isna(), "id"]
+    sessions = sorted(utterances["session"].dropna().unique())
+    if len(without) or len(sessions) < 2:
+        raise SerkitError(
+            f"{len(sessions)} sessions, and {len(without)} utterances without one: use another split for this corpus"
+        )
+    return [_leave_out(utterances, "session", [session], f"session {session}") for session in sessions]
+
+
+def with_validation(fold: Fold, utterances: pd.DataFrame, share: float, seed: int = 0) -> Fold:
+    """Move a random share of each class from training to validation (tao2018, 5: 10 %).
+
+    Validation utterances come from training speakers. What is chosen by them does not see the test speakers, but is
+    chosen for voices that are known.
+
+    Args:
+        fold: without validation.
+        utterances: a corpus table with columns id, speaker and label.
+        share: of the training utterances; each class gives at least one.
+        seed: of the draw.
+
+    Raises:
+        SerkitError: the share is not between 0 and 1, a class has a single training utterance, or a fold that
+            `assert_disjoint` refuses.
+    """
+    if not 0 < share < 1:
+        raise SerkitError(f"the validation share is between 0 and 1; got {share!r}")
+    assert_disjoint(replace(fold, validation=()), utterances)
+    label = utterances.set_index("id")["label"].loc[list(fold.train)]
+    random, chosen = np.random.default_rng(seed), set()
+    for name, ids in label.groupby(label).groups.items():
+        if len(ids) < 2:
+            raise SerkitError(f"fold {fold.name}: one training utterance of {name!r} cannot be split: leave it out")
+        chosen.update(random.choice(np.asarray(ids), max(round(share * len(ids)), 1), replace=False))
+    return replace(
+        fold,
+        train=tuple(name for name in fold.train if name not in chosen),
+        validation=tuple(name for name in fold.train if name in chosen),
+    )
+
+
+def by_partition(recordings: pd.DataFrame) -> Fold:
+    """The division that a corpus brings along: train, development ("dev") and test (khorram2017, 3).
+
+    Args:
+        recordings: a corpus table with columns id, speaker and partition; other partitions are left out.
+
+    Returns:
+        A fold named "partition", the development recordings as its validation side; test may be empty.
+
+    Raises:
+        SerkitError: nothing to train or to develop on, or a speaker who is in two partitions.
+    """
+    ids = {name: tuple(recordings.loc[recordings["partition"] == name, "id"]) for name in ("train", "dev", "test")}
+    for name in ("train", "dev"):
+        if not ids[name]:
+            raise SerkitError(f"no recording is in the partition {name!r}: name it in the column partition")
+    fold = Fold("partition", train=ids["train"], validation=ids["dev"], test=ids["test"])
+    unlabelled = recordings.assign(label="")
+    assert_disjoint(fold if fold.test else replace(fold, test=fold.validation, validation=()), unlabelled)
+    return fold
+
+
+def _leave_out(utterances: pd.DataFrame, column: str, values, name: str) -> Fold:
+    """Test the utterances whose `column` is one of `values`."""
+    tested = utterances[column].isin(list(values))
+    fold = Fold(name, train=tuple(utterances.loc[~tested, "id"]), test=tuple(utterances.loc[tested, "id"]))
+    return assert_disjoint(fold, utterances)
 
 
 def order_of_classes(labels: pd.Series, classes: list[str]) -> np.ndarray:

@@ -3,8 +3,8 @@
 import keras
 import numpy as np
 
-from serkit import progress
-from serkit.errors import SerkitError
+from serkit import metrics, progress
+from serkit.errors import SerkitError, choose
 
 
 def seed_everything(seed: int) -> None:
@@ -18,6 +18,8 @@ def seed_everything(seed: int) -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+        # Each run compiles its own model; TensorFlow takes that for an accident and says so every time.
+        tf.get_logger().setLevel("ERROR")
 
 
 def step_schedule(initial: float, epochs: int, after: list[float], factor: float = 0.1) -> list[float]:
@@ -89,6 +91,72 @@ class StopOnNaN(keras.callbacks.Callback):
             )
 
 
+class StopBelowBest(keras.callbacks.Callback):
+    """Stop when a measure has been lower than its highest value for some epochs in a row (tao2018, 5).
+
+    An epoch that equals the highest value is not lower: it begins the count anew. (``keras.callbacks.EarlyStopping``
+    counts such an epoch.)
+
+    Args:
+        monitor: a measure where more is better, such as "val_accuracy".
+        epochs: how many in a row.
+        restore: end with the weights of the last epoch that had the highest value; False keeps the very last ones.
+
+    Raises:
+        SerkitError: there is no such measure.
+    """
+
+    def __init__(self, monitor: str, epochs: int = 3, restore: bool = True):
+        super().__init__()
+        self.monitor, self.epochs, self.restore = monitor, epochs, restore
+
+    def on_train_begin(self, logs=None):  # noqa: ARG002, D102
+        self.highest, self.below, self.weights = -np.inf, 0, None
+
+    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002, D102
+        value = logs[choose(self.monitor, logs, "measure to stop by")]
+        self.below = self.below + 1 if value < self.highest else 0
+        if value >= self.highest:
+            self.highest = value
+            self.weights = self.model.get_weights() if self.restore else None
+        if self.below == self.epochs:
+            self.model.stop_training = True
+
+    def on_train_end(self, logs=None):  # noqa: ARG002, D102
+        if self.weights is not None:
+            self.model.set_weights(self.weights)
+
+
+class DevelopmentCCC(keras.callbacks.Callback):
+    """Add the CCC of the development recordings to each epoch's measures, as "dev_ccc" (khorram2017, 6.1).
+
+    It is pooled: taken once over all recordings, one after the other. A callback that stops by it, such as
+    `StopBelowBest`, comes after this one.
+
+    Args:
+        recordings: `serkit.batches.Recordings` with targets.
+    """
+
+    def __init__(self, recordings):
+        super().__init__()
+        self.recordings = recordings
+
+    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002, D102
+        predicted = predict_recordings(self.model, self.recordings)
+        true = [self.recordings.targets[name] for name in predicted]
+        logs["dev_ccc"] = metrics.ccc(np.concatenate(true), np.concatenate(list(predicted.values())))
+
+
+def predict_recordings(model: keras.Model, recordings) -> dict[str, np.ndarray]:
+    """Predict each recording whole: id -> (T,).
+
+    Args:
+        model: (1, T, dims) -> (1, T, 1).
+        recordings: `serkit.batches.Recordings`; targets are not looked at.
+    """
+    return {name: model.predict_on_batch(recordings.read(name)[None])[0, :, 0] for name in recordings.ids}
+
+
 class ShowEpochs(keras.callbacks.Callback):
     """Tell the progress display which epoch is running."""
 
@@ -120,12 +188,37 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
     every = [StopOnNaN(), ShowEpochs(), *callbacks]
     if rates is not None:
         every.append(keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch]))
+    y = options["y"] if "y" in options else batches[0][1] if isinstance(batches, keras.utils.PyDataset) else None
+    if y is not None:
+        create_variables(model, y)
     began, seconds = time.monotonic(), []
     every.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seconds.append(time.monotonic() - began)))
     history = model.fit(batches, epochs=epochs, callbacks=every, verbose=0, **options).history
     table = pd.DataFrame(history)
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
     return table.assign(seconds=seconds)
+
+
+def create_variables(model: keras.Model, y) -> None:
+    """Create the variables of optimiser, losses and metrics before the first step; `fit` does so.
+
+    TensorFlow traces a step that creates variables a second time, which with recurrent layers takes seconds.
+
+    Args:
+        model: compiled.
+        y: targets as ``model.fit`` takes them, one or more.
+    """
+    true = keras.tree.map_structure(lambda values: keras.ops.convert_to_tensor(values[:1]), y)
+    # A length that the network leaves open is that of the targets.
+    called = [
+        keras.ops.zeros([length or target.shape[axis] for axis, length in enumerate(tensor.shape)], tensor.dtype)
+        for tensor, target in zip(keras.tree.flatten(model.output), keras.tree.flatten(true), strict=True)
+    ]
+    called = keras.tree.pack_sequence_as(model.output, called)
+    model.optimizer.build(model.trainable_variables)
+    model.compute_loss(y=true, y_pred=called)
+    model.compute_metrics(None, true, called)
+    model.reset_metrics()
 
 
 def average_scores(ids, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,7 +11,7 @@ from serkit import corpora
 from serkit.corpora import common
 from serkit.errors import SerkitError
 
-HELPERS = {"common", "miniature", "synthesis"}
+HELPERS = {"annotations", "common", "miniature", "miniature_recola", "synthesis"}
 
 
 def test_every_module_is_a_corpus_or_a_known_helper():
@@ -26,7 +26,7 @@ def test_a_corpus_states_its_facts(name):
     assert "Extra column" in module.__doc__
     for constant in ("TITLE", "LICENCE", "HOW_TO_GET"):
         assert len(getattr(module, constant)) > 10, constant
-    assert module.CITATION.startswith("@") or name == "manifest"  # its corpus is the user's own
+    assert module.CITATION.startswith("@") or name in ("continuous", "manifest")  # the user's own
     assert isinstance(module.REDISTRIBUTABLE, bool)
     assert module.STEREO in (None, *common.LEVELS)
     assert callable(module.read)
@@ -47,7 +47,9 @@ def test_a_folder_without_the_corpus_says_what_is_expected(name, tmp_path):
 
 
 def test_a_misspelt_corpus_is_named_with_the_valid_ones():
-    with pytest.raises(SerkitError, match=r"'iemocab' .did you mean 'iemocap'.*valid: iemocap, manifest, ravdess"):
+    with pytest.raises(
+        SerkitError, match=r"'iemocab' .did you mean 'iemocap'.*valid: continuous, iemocap, manifest, ravdess, recola"
+    ):
         corpora.load("iemocab", ".")
 
 

@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from layer_checks import check_layer
 
-from serkit.layers import AttentionPooling2D, BilinearPooling2D
+from serkit.layers import AttentionPooling2D, BilinearPooling2D, CropToMatch, LongConv1D, PadToMultiple
 
 B, H, W, C, K = 3, 4, 5, 6, 2
 
@@ -115,3 +115,44 @@ def test_bilinear_pooling_of_nothing_has_a_gradient():
     model.compile("sgd", "mse")
     model.fit(inputs, np.ones((2, 1)), verbose=0)
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+@pytest.mark.parametrize("length", [1, 2, 7, 30])
+def test_a_long_filter_is_a_convolution(length, random):
+    inputs = random.normal(size=(2, 11, 5)).astype("float32")
+    plain = keras.layers.Conv1D(3, length, padding="same", activation="tanh", bias_initializer="uniform")
+    long = LongConv1D(3, length, activation="tanh")
+    expected = plain(inputs)
+    long(inputs)
+    long.set_weights(plain.get_weights())
+    np.testing.assert_allclose(ops.convert_to_numpy(long(inputs)), ops.convert_to_numpy(expected), atol=1e-6)
+
+
+def test_a_long_filter_is_a_proper_layer(random):
+    inputs = random.normal(size=(2, 11, 5)).astype("float32")
+    check_layer(lambda: LongConv1D(2, 4, kernel_regularizer="l2"), inputs, weights=4 * 5 * 2 + 2)
+    with pytest.raises(ValueError, match="no strides, dilation or groups"):
+        LongConv1D(2, 4, dilation_rate=2)
+
+
+def test_sequences_are_filled_to_a_multiple_and_cut_back(random):
+    for length, filled in ((1, 9), (9, 9), (10, 18)):
+        inputs = random.normal(size=(2, length, 5)).astype("float32")
+        long = ops.convert_to_numpy(PadToMultiple(9)(inputs))
+        assert long.shape == (2, filled, 5)
+        np.testing.assert_array_equal(long[:, :length], inputs)
+        assert not long[:, length:].any()
+        np.testing.assert_array_equal(ops.convert_to_numpy(CropToMatch()([long, inputs[..., :1]])), inputs)
+    check_layer(lambda: PadToMultiple(9), inputs, weights=0)
+    given = keras.Input((None, 5))
+    assert CropToMatch()([PadToMultiple(9)(given), given]).shape == (None, None, 5)
+
+
+def test_a_network_that_divides_the_length_takes_any_length(tmp_path):
+    given = keras.Input((None, 5))
+    hidden = keras.layers.MaxPooling1D(9)(PadToMultiple(9)(given))
+    hidden = keras.layers.Conv1DTranspose(2, 9, strides=9, padding="same")(hidden)
+    keras.Model(given, CropToMatch()([hidden, given])).save(tmp_path / "model.keras")
+    model = keras.saving.load_model(tmp_path / "model.keras")
+    for length in (1, 8, 9, 10, 100):
+        assert model.predict_on_batch(np.ones((1, length, 5), "float32")).shape == (1, length, 2)

@@ -98,3 +98,60 @@ def test_strangers_and_nan():
         metrics.confusion(["a"], ["x"], ["a", "b"])
     with pytest.raises(SerkitError, match="not a finite number"):
         metrics.ccc([1.0, np.nan], [1.0, 2.0])
+
+
+def test_other_measures_have_folds_and_floors(labels):
+    true, called = labels
+    table = pd.DataFrame({"fold": np.repeat(["1", "2"], 100), "label": true, "predicted": called})
+    found = metrics.scores(table, {"MAF": metrics.macro_f1})
+    by_fold = [reference.f1_score(true[half], called[half], average="macro") for half in (slice(100), slice(100, 200))]
+    assert found["MAF"] == pytest.approx(reference.f1_score(true, called, average="macro"))
+    assert found["MAF fold mean"] == pytest.approx(np.mean(by_fold))
+    assert found["MAF fold sd"] == pytest.approx(np.std(by_fold, ddof=1))
+    assert found["floor MAF"] == pytest.approx(reference.f1_score(true, np.full(200, "a"), average="macro"))
+    assert "WA" not in found
+
+
+def test_relative_improvement(random):
+    """Half as good again for every speaker: the interval is that of one number. Two kinds of speakers widen it."""
+    speakers = np.repeat(list("uvwxyz"), 60)
+    true = np.tile(["a", "b"], 180)
+    place = np.tile(np.arange(60), 6)
+    table = pd.DataFrame({"speaker": speakers, "label": true})
+    old = table.assign(predicted=np.where(place < 40, true, "c"))
+    new = table.assign(predicted=true)
+    assert metrics.relative_improvement(new, old, metrics.wa) == pytest.approx((0.5, 0.5, 0.5))
+    some = table.assign(predicted=np.where((place < 40) | (speakers < "x"), true, "c")).sample(frac=1, random_state=1)
+    value, low, high = metrics.relative_improvement(some, old, metrics.wa)
+    assert value == pytest.approx(0.25)
+    assert low == pytest.approx(1 / 12, abs=0.03)
+    assert high == pytest.approx(5 / 12, abs=0.03)
+
+
+def test_relative_improvement_that_cannot_be():
+    table = pd.DataFrame({"speaker": ["u", "v"], "label": ["a", "b"], "predicted": ["a", "b"]})
+    assert np.isnan(metrics.relative_improvement(table, table.assign(predicted="c"), metrics.wa)).all()
+    with pytest.raises(SerkitError, match="tested on different speakers"):
+        metrics.relative_improvement(table, table[:1])
+
+
+def test_trajectories_pooled_and_by_recording(random):
+    table = pd.DataFrame({"id": ["a"] * 20 + ["b"] * 30, "true": random.normal(size=50)})
+    table["predicted"] = 0.5 * table["true"] + (table["id"] == "b")
+    found = metrics.trajectory_scores(table)
+    by_recording = [metrics.ccc(part["true"], part["predicted"]) for _, part in table.groupby("id")]
+    assert found["CCC"] == metrics.ccc(table["true"], table["predicted"])
+    assert found["RMSE"] == pytest.approx(np.sqrt(np.mean((table["true"] - table["predicted"]) ** 2)))
+    assert found["CCC recording mean"] == pytest.approx(np.mean(by_recording))
+    assert found["CCC recording sd"] == pytest.approx(np.std(by_recording, ddof=1))
+    assert found["recordings"] == 2
+    assert np.isnan(metrics.trajectory_scores(table[:20])["CCC recording sd"])
+
+
+def test_power_above_a_frequency():
+    time = np.arange(1500) / 25
+    mixed = 3 + np.sin(2 * np.pi * 0.3 * time) + 2 * np.sin(2 * np.pi * 4 * time)
+    assert metrics.power_above(mixed, rate=25) == pytest.approx(0.8, abs=0.001)
+    assert metrics.power_above(mixed, rate=25, frequency=5) == pytest.approx(0, abs=1e-6)
+    assert metrics.power_above(time, rate=25) < 1e-4  # a slope is slow, although its ends differ
+    assert metrics.power_above(np.ones(100), rate=25) == 0

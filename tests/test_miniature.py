@@ -8,8 +8,8 @@ from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from serkit import audio, corpora, files
-from serkit.corpora import miniature
+from serkit import audio, corpora, files, metrics
+from serkit.corpora import miniature, miniature_recola, recola
 from serkit.corpora.synthesis import Manner, Voice, plan_words, speak
 from serkit.errors import SerkitError
 
@@ -146,3 +146,57 @@ def test_only_an_empty_folder_or_a_miniature_is_written_over(tmp_path, monkeypat
     with pytest.raises(OSError, match="broken"):
         miniature.write("iemocap", tmp_path / "new")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]  # all or nothing
+
+
+@pytest.fixture(scope="module")
+def conversations(tmp_path_factory):
+    """The miniature of RECOLA, with recordings of 20 seconds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(miniature_recola, "SECONDS", 20)
+        return corpora.load("recola", miniature.write("recola", tmp_path_factory.mktemp("miniature") / "recola"))
+
+
+def test_conversations_are_annotated_smoothly_and_test_labels_withheld(conversations):
+    labels = conversations.annotations()
+    assert sorted(labels["id"].unique()) == [f"{part}_{n}" for part in ("dev", "train") for n in range(1, 10)]
+    for dimension in recola.DIMENSIONS:
+        rough = [metrics.power_above(part[dimension], rate=25) for _, part in labels.groupby("id")]
+        assert max(rough) < 0.05
+        assert 0.15 < labels[dimension].std() < 0.35
+        assert labels[dimension].abs().max() <= 1
+
+
+def test_raters_agree_but_not_perfectly(conversations):
+    for name in recola.DIMENSIONS:
+        agreement = [
+            metrics.agreement(part.pivot_table(name, "time", "rater")).mean()
+            for _, part in conversations.ratings().groupby("id")
+        ]
+        assert 0.5 < np.mean(agreement) < 0.9
+
+
+def test_annotations_follow_what_is_heard_some_seconds_later(conversations):
+    """The level of speech goes with arousal; the delay is where the two agree best."""
+    table = conversations.recordings.set_index("id")
+    agreement = []
+    for name, part in conversations.annotations().groupby("id"):
+        signal, _ = audio.read(table.loc[name, "path"])
+        power = (signal.astype(float) ** 2).reshape(-1, 640).mean(axis=1)  # every 40 ms
+        power = np.convolve(power, np.ones(25) / 25, "same")
+        level, arousal = np.log(power[: len(part)]), part["arousal"].to_numpy()[: len(power)]
+        agreement.append([np.corrcoef(level[: len(level) - lag], arousal[lag:])[0, 1] for lag in range(0, 150, 5)])
+    mean = np.mean(agreement, axis=0)
+    assert 2.4 < 0.04 * 5 * mean.argmax() < 3.6
+    assert mean.max() > 0.7
+    assert mean[0] < 0.3
+
+
+def test_a_conversation_is_the_seeds(conversations, tmp_path, monkeypatch):
+    monkeypatch.setattr(miniature_recola, "SECONDS", 20)
+    monkeypatch.setattr(recola, "PARTITIONS", ("dev",))
+    ours = content(conversations.root)
+    for seed, same in ((0, True), (1, False)):
+        other = content(miniature.write("recola", tmp_path / str(seed), seed))
+        other.pop(corpora.MARKER)
+        assert len(other) == 9 * 5
+        assert {ours[name] == digest for name, digest in other.items()} == {same}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import papers, published, report
+from serkit import metrics, papers, published, report
 
 PAPER_SETTINGS = {
     **papers.profile_values(papers.find("li2018"), "paper"),
@@ -119,3 +119,19 @@ def test_figures_name_the_corpus_and_are_the_same_twice(tmp_path):
         plt.close(figure)
         content.append([(tmp_path / "figures" / name).read_bytes() for name in ("line.png", "line.pdf")])
     assert content[0] == content[1]
+
+
+def test_other_measures_and_folds_that_are_repetitions(predictions):
+    measures = {"MAF": metrics.macro_f1}
+    found = report.measured_scores(predictions, 2, measures, pooled=False).set_index("row").loc["CNN_TF_GAP"]
+    gap = predictions[predictions["model"] == "CNN_TF_GAP"]
+    by_fold = [100 * metrics.macro_f1(one["label"], one["predicted"]) for _, one in gap.groupby(["seed", "fold"])]
+    assert found["metric"] == "MAF"
+    assert found["table"] == 2
+    assert found["runs"] == 6
+    assert found["measured"] == pytest.approx(np.mean(by_fold), abs=0.005)
+    assert found["sd"] == pytest.approx(np.std(by_fold, ddof=1), abs=0.005)
+    row = report.score_table(predictions, measures).set_index("model").loc["CNN_TF_GAP"]
+    assert row["MAF fold mean"] == pytest.approx(np.mean(by_fold), abs=0.005)
+    assert row["MAF low"] <= row["MAF"] <= row["MAF high"]
+    assert not {"WA", "floor WA"} & set(row.index)

@@ -68,3 +68,92 @@ def test_a_missing_speaker(utterances):
     utterances.loc[3, "speaker"] = None
     with pytest.raises(SerkitError, match="1 utterances have no speaker, the first is f1-happy-1"):
         splits.leave_one_speaker_out(utterances)
+
+
+def test_each_pair_is_a_woman_and_a_man(utterances):
+    folds = splits.one_woman_one_man(utterances)
+    assert [fold.name for fold in folds] == [f"f{woman} + m{man}" for woman in (1, 2, 3) for man in (1, 2, 3)]
+    for fold in folds:
+        assert sorted({name[:2] for name in fold.test}) == fold.name.split(" + ")
+        assert len(fold.train) == len(utterances) - len(fold.test) == 16
+
+
+def test_pairs_are_drawn_by_the_seed_and_fewer_are_the_first_of_more(utterances):
+    def drawn(limit, seed):
+        return [fold.name for fold in splits.one_woman_one_man(utterances, limit, seed)]
+
+    assert len(set(drawn(9, 0))) == 9
+    assert drawn(9, 0)[:2] == drawn(2, 0)
+    assert drawn(9, 0) != drawn(9, 1)
+
+
+def test_pairs_need_women_and_men(utterances):
+    with pytest.raises(SerkitError, match="3 women and 0 men speak"):
+        splits.one_woman_one_man(utterances[utterances["gender"] == "f"])
+    utterances.loc[2, "gender"] = None
+    with pytest.raises(SerkitError, match="1 utterances have no gender, the first is f1-happy-0"):
+        splits.one_woman_one_man(utterances)
+
+
+def test_each_session_is_tested_once(utterances):
+    folds = splits.leave_one_session_out(utterances.assign(session=utterances["speaker"].str[1]))
+    assert [fold.name for fold in folds] == ["session 1", "session 2", "session 3"]
+    assert [sorted({name[:2] for name in fold.test}) for fold in folds] == [["f1", "m1"], ["f2", "m2"], ["f3", "m3"]]
+
+
+@pytest.mark.parametrize("session", ["1", None])
+def test_sessions_are_needed(utterances, session):
+    with pytest.raises(SerkitError, match="use another split"):
+        splits.leave_one_session_out(utterances.assign(session=session))
+
+
+def test_a_speaker_in_two_sessions_is_caught(utterances):
+    with pytest.raises(SerkitError, match="train and test share speakers"):
+        splits.leave_one_session_out(utterances.assign(session=np.arange(len(utterances)) % 3))
+
+
+def test_validation_takes_its_share_of_each_class_and_no_test_speaker(utterances):
+    before = splits.one_woman_one_man(utterances)[0]
+    fold = splits.with_validation(before, utterances, 0.25)
+    assert fold.test == before.test
+    assert sorted(fold.train + fold.validation) == sorted(before.train)
+    assert not set(fold.train) & set(fold.validation)
+    assert sorted(name.split("-")[1] for name in fold.validation) == ["happy"] * 2 + ["sad"] * 2
+    assert fold == splits.with_validation(before, utterances, 0.25)
+    assert fold != splits.with_validation(before, utterances, 0.25, seed=1)
+    assert len(splits.with_validation(before, utterances, 0.001).validation) == 2, "each class gives one or more"
+
+
+def test_validation_that_cannot_be(utterances):
+    fold = splits.one_woman_one_man(utterances)[0]
+    with pytest.raises(SerkitError, match="between 0 and 1; got 1"):
+        splits.with_validation(fold, utterances, 1)
+    rare = utterances.assign(label=np.where(utterances["id"] == "f2-sad-0", "calm", utterances["label"]))
+    with pytest.raises(SerkitError, match="one training utterance of 'calm' cannot be split"):
+        splits.with_validation(fold, rare, 0.1)
+    leaky = splits.Fold("x", train=fold.train + fold.test[:1], test=fold.test[1:])
+    with pytest.raises(SerkitError, match="train and test share speakers"):
+        splits.with_validation(leaky, utterances, 0.1)
+
+
+@pytest.fixture
+def partitioned():
+    names = ["train_1", "train_2", "dev_1", "test_1", "P17"]
+    parts = ["train", "train", "dev", "test", None]
+    return pd.DataFrame({"id": names, "speaker": names, "label": None, "partition": parts})
+
+
+def test_the_partitions_of_a_corpus(partitioned):
+    fold = splits.by_partition(partitioned)
+    assert fold == splits.Fold("partition", ("train_1", "train_2"), ("test_1",), ("dev_1",))
+    without_test = splits.by_partition(partitioned[partitioned["partition"] != "test"])
+    assert without_test == splits.Fold("partition", ("train_1", "train_2"), (), ("dev_1",))
+
+
+def test_partitions_that_cannot_be(partitioned):
+    with pytest.raises(SerkitError, match="no recording is in the partition 'dev'"):
+        splits.by_partition(partitioned[partitioned["partition"] != "dev"])
+    for one, other, sides in (("train_1", "dev_1", "train and validation"), ("dev_1", "test_1", "validation and test")):
+        shared = partitioned.assign(speaker=partitioned["speaker"].replace({other: one}))
+        with pytest.raises(SerkitError, match=f"{sides} share speakers: {one}"):
+            splits.by_partition(shared)

@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from serkit import training
+from serkit import metrics, training
+from serkit.batches import Recordings
 from serkit.errors import SerkitError
 
 
@@ -87,3 +88,75 @@ def test_scores_are_averaged_by_utterance():
     names, means = training.average_scores(["b", "a", "b"], np.array([[1.0, 0.0], [0.2, 0.8], [0.0, 1.0]]))
     assert names.tolist() == ["a", "b"]
     np.testing.assert_allclose(means, [[0.2, 0.8], [0.5, 0.5]])
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="counts TensorFlow's traces")
+def test_a_step_is_traced_once(data):
+    traced = []
+
+    class Watched(keras.layers.Layer):
+        def call(self, inputs):
+            traced.append(inputs.shape)
+            return inputs
+
+    inputs = keras.Input((3,))
+    hidden = Watched()(inputs)
+    model = keras.Model(
+        inputs, {"a": keras.layers.Dense(1, name="a")(hidden), "b": keras.layers.Dense(2, name="b")(hidden)}
+    )
+    model.compile("adam", {"a": "mse", "b": "mse"}, metrics={"a": ["mae"]})
+    traced.clear()
+    history = training.fit(model, data[0], 2, y={"a": data[1], "b": np.zeros((40, 2))}, batch_size=8)
+    assert len(traced) == 1
+    assert history["loss"].iloc[0] > 0
+    assert {"a_mae", "a_loss", "b_loss"} <= set(history.columns)
+
+
+def stopped_after(values, data, **settings):
+    """How many epochs are run when validation gives `values`, and in which epoch the weights kept were learnt."""
+    model, seen = small_model(), []
+
+    class Told(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["val_accuracy"] = values[epoch]
+            seen.append(self.model.get_weights()[0])
+
+    rule = training.StopBelowBest("val_accuracy", **settings)
+    history = training.fit(model, data[0], len(values), callbacks=[Told(), rule], y=data[1])
+    same = [number for number, weights in enumerate(seen, 1) if np.array_equal(weights, model.get_weights()[0])]
+    return len(history), same[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "epochs", "kept"),
+    [
+        ([0.5, 0.4, 0.4, 0.4, 0.9], 4, 1),  # three in a row below the highest
+        ([0.5, 0.4, 0.4, 0.5, 0.4, 0.4, 0.4, 0.9], 7, 4),  # as high is not lower: the count begins anew
+        ([0.5, 0.6, 0.5, 0.55, 0.7, 0.6], 6, 5),  # below, but never three times
+        ([0.5, 0.5, 0.5, 0.5, 0.5], 5, 5),  # never below
+    ],
+)
+def test_training_stops_as_tao2018_words_it(values, epochs, kept, data):
+    assert stopped_after(values, data) == (epochs, kept)
+
+
+def test_the_last_weights_may_be_kept_and_the_measure_must_exist(data):
+    assert stopped_after([0.5, 0.4, 0.4, 0.9], data, epochs=2, restore=False) == (3, 3)
+    with pytest.raises(SerkitError, match=r"unknown measure to stop by 'val_acuracy'; valid: loss"):
+        training.fit(small_model(), data[0], 1, callbacks=[training.StopBelowBest("val_acuracy")], y=data[1])
+
+
+def test_training_stops_by_the_development_ccc(random):
+    values = {name: random.normal(size=(length, 2)).astype("float32") for name, length in (("a", 30), ("b", 20))}
+    truth = {name: one[:, 0] for name, one in values.items()}
+    given = keras.Input((None, 2))
+    model = keras.Model(given, keras.layers.Dense(1)(given))
+    model.compile(keras.optimizers.SGD(0.3), "mse")
+    dev = Recordings(values.get, ["b", "a"], truth)
+    stops = [training.DevelopmentCCC(dev), training.StopBelowBest("dev_ccc", 2)]
+    history = training.fit(model, Recordings(values.get, ["a"], truth), 5, callbacks=stops)
+    predicted = training.predict_recordings(model, dev)
+    assert {name: one.shape for name, one in predicted.items()} == {"b": (20,), "a": (30,)}
+    found = metrics.ccc(np.concatenate([truth["b"], truth["a"]]), np.concatenate([predicted["b"], predicted["a"]]))
+    assert history["dev_ccc"].max() == pytest.approx(found, abs=1e-6)
+    assert history["dev_ccc"].iloc[-1] > history["dev_ccc"].iloc[0]

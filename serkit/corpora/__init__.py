@@ -13,6 +13,8 @@ Columns of `Corpus.utterances` (absent values are NaN or None):
   code: the corpus' own code.
 * valence, activation, dominance: on the corpus' own scale.
 * start, end: seconds in the dialogue. text: what is said.
+* partition ("train", "dev", "test") and rows, in a corpus that is annotated continuously: a row is a recording
+  there, and `Corpus.annotations` has what changes within it.
 * then the columns that only this corpus has; its module says which.
 """
 
@@ -30,7 +32,7 @@ from serkit.errors import SerkitError, choose
 __all__ = ["COLUMNS", "LABELS", "MARKER", "NAMES", "Corpus", "Problem", "load", "module"]
 
 # Each name is a module of this package; `serkit.corpora.common` says what such a module holds.
-NAMES = ("iemocap", "manifest", "ravdess")
+NAMES = ("continuous", "iemocap", "manifest", "ravdess", "recola")
 MARKER = "SERKIT_MINIATURE.json"
 LISTED_PROBLEMS = 5
 
@@ -125,6 +127,29 @@ class Corpus:
                 raise SerkitError(f"no {style} utterance of {self.name} is labelled {label!r}: leave the class out")
         return table.reset_index(drop=True)
 
+    @property
+    def recordings(self) -> pd.DataFrame:
+        """The utterances of a corpus that is annotated continuously, where each is a recording.
+
+        Columns as in `utterances`; partition is "train", "dev" or "test" (None is in none of them), rows is the number
+        of values that an annotation of the recording has, whether it is there or not.
+
+        Raises:
+            SerkitError: the corpus has labels of whole utterances only.
+        """
+        _continuous(self.name)
+        return self.utterances
+
+    def annotations(self) -> pd.DataFrame:
+        """Read the continuous annotations: columns id, time (seconds) and one a dimension, such as arousal.
+
+        A recording whose labels are withheld has no row.
+
+        Raises:
+            SerkitError: the corpus has labels of whole utterances only.
+        """
+        return _continuous(self.name).annotations(self.root)
+
     def words(self) -> pd.DataFrame:
         """Read the word alignment: columns id, word, start and end, in seconds from the utterance's start.
 
@@ -137,10 +162,19 @@ class Corpus:
         """Read the single ratings: columns id, rater, label, valence, activation, dominance and self_report.
 
         One row an utterance and rater; several labels of one rater are joined by "; ". `self_report` is
-        true where speakers rate themselves. The frame is empty for a corpus that has none.
+        true where speakers rate themselves. In a corpus that is annotated continuously: columns id, rater, time
+        (seconds) and one a dimension. The frame is empty for a corpus that has none.
         """
         source = module(self.name)
         return source.ratings(self.root) if hasattr(source, "ratings") else pd.DataFrame(columns=RATING_COLUMNS)
+
+
+def _continuous(name: str) -> ModuleType:
+    """The module of a corpus that is annotated continuously."""
+    source = module(name)
+    if not hasattr(source, "annotations"):
+        raise SerkitError(f"{name} has no continuous annotations: use its utterances, or another corpus")
+    return source
 
 
 def load(name: str, root: Path | str, strict: bool = True) -> Corpus:

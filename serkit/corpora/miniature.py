@@ -18,7 +18,7 @@ from serkit.corpora import MARKER, iemocap
 from serkit.corpora.synthesis import SAMPLE_RATE, Manner, Segment, Voice, plan_words, speak
 from serkit.errors import SerkitError, choose
 
-NAMES = ("iemocap",)
+NAMES = ("iemocap", "recola")
 VERSION = 1  # of the sound and the texts; part of the cache's folder name
 OVERLAP = 0.5  # of the emotions; at 0.5 a linear classifier of mean log-mel bands reaches a UA of about 0.7
 SHORTEST, LONGEST = 0.8, 4.5  # seconds an utterance
@@ -115,7 +115,7 @@ def write(name: str, directory: Path | str, seed: int = 0) -> Path:
         raise SerkitError(f"{directory} is not empty and no miniature; name another folder")
     with files.atomic(directory) as temporary:
         temporary.mkdir()
-        expected = _write_iemocap(temporary, seed)
+        expected = _write_iemocap(temporary, seed) if name == "iemocap" else _write_recola(temporary, seed)
         marker = {"name": name, "seed": seed, "version": VERSION, "expected": expected}
         files.write_json(temporary / MARKER, marker)
     return directory
@@ -140,7 +140,8 @@ def ensure(name: str, seed: int = 0) -> Path:
 def _write_iemocap(root: Path, seed: int) -> dict[str, int]:
     for session in iemocap.SESSIONS:
         voices = {
-            letter: _voice(np.random.default_rng([seed, session, ord(letter)]), female=letter == "F") for letter in "FM"
+            letter: voice_of(np.random.default_rng([seed, session, ord(letter)]), female=letter == "F")
+            for letter in "FM"
         }
         for dialogue, plan in _session_plan(session).items():
             random = np.random.default_rng([seed, zlib.crc32(dialogue.encode())])
@@ -151,7 +152,14 @@ def _write_iemocap(root: Path, seed: int) -> dict[str, int]:
     return iemocap.count(utterances, iemocap.alignment_files(root))
 
 
-def _voice(random: np.random.Generator, female: bool) -> Voice:
+def _write_recola(root: Path, seed: int) -> dict[str, int]:
+    from serkit.corpora import miniature_recola  # which takes its words and voices from here
+
+    return miniature_recola.write(root, seed)
+
+
+def voice_of(random: np.random.Generator, female: bool) -> Voice:
+    """Draw a speaker's voice."""
     pitch, formants = (200.0, 1.16) if female else (115.0, 1.0)
     return Voice(
         pitch * 2 ** random.uniform(-0.25, 0.25), formants * random.uniform(0.95, 1.05), random.uniform(0.01, 0.04)

@@ -4,6 +4,7 @@ Each returns plain values; normalisation that learns from data is a step of its 
 training folds only. `extract` runs a front end over a corpus once and keeps the result on disk.
 """
 
+from serkit.features.filterbank import kaldi_fbank, stack_frames
 from serkit.features.functionals import is10
 from serkit.features.short_term import short_term_36, z_normalise
 from serkit.features.spectrogram import linear_spectrogram, mulaw_spectrogram
@@ -16,9 +17,11 @@ __all__ = [
     "PCAWhitening",
     "extract",
     "is10",
+    "kaldi_fbank",
     "linear_spectrogram",
     "mulaw_spectrogram",
     "short_term_36",
+    "stack_frames",
     "yaafe_743",
     "z_normalise",
 ]

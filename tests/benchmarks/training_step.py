@@ -77,9 +77,7 @@ def main(coarse=1):
         for _ in range(ROUNDS):
             fed.append(seconds_a_step(model, batches))
             bare.append(seconds_a_step(model, inputs, targets, batch_size=BATCH))
-    print(
-        f"{keras.backend.backend()}, input {height} x {width}, batch {BATCH}, {ROUNDS} rounds of {STEPS} steps"
-    )
+    print(f"{keras.backend.backend()}, input {height} x {width}, batch {BATCH}, {ROUNDS} rounds of {STEPS} steps")
     print(f"from stored features  {np.median(fed):.3f} s a step")
     print(f"array in memory       {np.median(bare):.3f} s a step")
     print(f"ratio                 {np.median(fed) / np.median(bare):.3f}  (required: at most 1.1)")

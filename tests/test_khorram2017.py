@@ -1,0 +1,141 @@
+"""The khorram2017 notebook, executed in the smoke profile: what its tables, figures and files hold."""
+
+import re
+
+import matplotlib.image
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+
+from serkit import corpora, metrics, notebooks, published
+from serkit.corpora import annotations, miniature
+from serkit.errors import SerkitError
+
+MODELS = ["BLSTM", "Dilated", "Down/Up"]
+DIMENSIONS = ["arousal", "valence"]
+FRAMES = 200  # of 8 s
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return notebooks.execute("khorram2017", profile="smoke", out=tmp_path_factory.mktemp("results"))
+
+
+@pytest.fixture(scope="module")
+def labels():
+    table = corpora.load("recola", miniature.ensure("recola")).annotations()
+    return table.assign(frame=table.groupby("id").cumcount())
+
+
+def table(folder, name):
+    return pd.read_csv(folder / "tables" / f"{name}.csv")
+
+
+def runs_of(folder, dimension, model):
+    """The predictions of one network, by seed."""
+    runs = table(folder, "runs").query("dimension == @dimension and model == @model")
+    return [pd.read_csv(folder / "runs" / key / "predictions.csv") for key in runs["key"]]
+
+
+def test_claims(folder):
+    assert folder.parts[-2:] == ("recola-miniature", "khorram2017")
+    claims = table(folder, "claims")
+    assert len(claims) == sum(len(published.table("khorram2017", number)) for number in (1, 2))
+    measured = claims[claims["measured"].notna()]
+    assert len(measured) == 12  # three networks, two dimensions, two measures
+    assert sorted(measured["row"].unique()) == MODELS
+    assert set(measured["metric"]) == {"dev CCC", "dev RMSE"}  # test labels are withheld
+    assert measured.loc[measured["metric"] == "dev CCC", "measured"].between(-1, 1).all()
+    assert not claims["comparable"].any()
+    assert measured["why_not"].str.contains("miniature").all()
+    assert measured["why_not"].str.contains(r"epochs = 1 \(paper: 100\)").all()
+
+
+def test_scores_agree_with_the_stored_predictions(folder, labels):
+    scores = table(folder, "scores").set_index(["dimension", "model"])
+    assert scores["side"].eq("dev").all()
+    for dimension in DIMENSIONS:
+        for model in MODELS:
+            (predicted,) = runs_of(folder, dimension, model)
+            assert predicted.groupby("id").size().eq(FRAMES).all()
+            assert predicted["id"].nunique() == 18  # development and test
+            joined = predicted.merge(labels, on=["id", "frame"])
+            assert joined["id"].str.startswith("dev").all()
+            row = scores.loc[dimension, model]
+            assert row["CCC"] == pytest.approx(metrics.ccc(joined[dimension], joined["prediction"]), abs=1e-4)
+            assert row["RMSE"] == pytest.approx(metrics.rmse(joined[dimension], joined["prediction"]), abs=1e-4)
+            by_recording = [metrics.ccc(one[dimension], one["prediction"]) for _, one in joined.groupby("id")]
+            assert row["CCC recording mean"] == pytest.approx(np.mean(by_recording), abs=1e-4)
+            rough = [metrics.power_above(one["prediction"], 25) for _, one in joined.groupby("id")]
+            assert row["power above 1 Hz (%)"] == pytest.approx(100 * np.mean(rough), abs=1e-3)
+
+
+def test_data_and_the_human_reference(folder, labels):
+    data = table(folder, "data").set_index("partition")
+    assert data["recordings"].to_dict() == {"train": 9, "dev": 9, "test": 9}
+    assert data["annotated"].to_dict() == {"train": 9, "dev": 9, "test": 0}
+    assert table(folder, "human")["CCC between raters"].between(0.2, 0.95).all()
+    assert table(folder, "spectrum")["power below 1 Hz, mean (%)"].gt(95).all()
+
+
+def test_sizes(folder):
+    """Filters of 3 frames; 160 values in; 8 filters a layer; then the BLSTM of 4 units."""
+    sizes = table(folder, "sizes").set_index("model")["weights"].groupby("model").first()
+    assert sizes["Dilated"] == (3 * 160 * 8 + 8) + 3 * (3 * 8 * 8 + 8) + (8 + 1)
+    assert sizes["Down/Up"] == (3 * 160 * 8 + 8) + 4 * (3 * 8 * 8 + 8) + 4 * (6 * 8 * 8 + 8) + (8 + 1)
+    assert sizes["BLSTM"] == 2 * 4 * 4 * (160 + 4 + 1) + (8 + 1)
+
+
+def test_filter_lengths_and_downsampling(folder):
+    lengths = table(folder, "filter_lengths")
+    assert lengths["length"].tolist() == [2, 16, 2, 16]
+    assert lengths["seconds"].tolist() == [0.08, 0.64, 0.08, 0.64]
+    kept = table(folder, "downsampling")
+    assert kept["n"].tolist() == [2, 4, 8, 16, 32, 64] * 2
+    assert kept.loc[kept["n"] <= 16, "CCC"].gt(0.95).all()
+    for _, part in kept.groupby("dimension"):
+        assert part["CCC"].iloc[-1] < part["CCC"].iloc[0]
+
+
+def test_training_times_compare_networks_of_like_size(folder):
+    times = table(folder, "training_times")
+    assert times["weights"].iloc[1] == pytest.approx(times["weights"].iloc[0], rel=0.15)
+    assert times["seconds an epoch of 9 x 7501 frames"].gt(0).all()
+
+
+def test_predictions_to_submit_are_those_of_the_runs(folder):
+    files = list((folder / "submission").rglob("*.arff"))
+    assert len(files) == 3 * 2 * 18
+    path = folder / "submission" / "Down-Up" / "valence" / "test_4.arff"
+    read, problems = annotations.read_arff(path)
+    assert not problems
+    (predicted,) = runs_of(folder, "valence", "Down/Up")
+    np.testing.assert_allclose(read["value"], predicted.query("id == 'test_4'")["prediction"], atol=1e-6)
+    assert "@attribute Prediction numeric" in path.read_text()
+
+
+def test_figures_are_drawn(folder):
+    names = {path.stem for path in (folder / "figures").glob("*.png")}
+    assert names == {
+        "figure1_filter_length", "figure4_downsampling", "figure5_trajectories", "input", "learning", "reach", "scores",
+        "spectrum", "toy", "trajectories",
+    }  # fmt: skip
+    assert names == {path.stem for path in (folder / "figures").glob("*.pdf")}
+    for name in names:
+        image = matplotlib.image.imread(folder / "figures" / f"{name}.png")
+        assert min(image.shape[:2]) > 300
+        assert image[..., :3].std() > 0.05, f"{name} is blank"
+
+
+def test_no_error_and_no_warning_in_the_notebook(folder):
+    notebook = nbformat.read(folder / "notebook.ipynb", as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output.output_type == "error"]
+    errors = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    assert not re.search("warning", errors, re.IGNORECASE), errors
+
+
+def test_bad_input_inside_the_notebook_is_one_clear_message(tmp_path):
+    with pytest.raises(SerkitError, match=r"^khorram2017: unknown dimension of recola 'liking'; valid: arousal, val"):
+        notebooks.execute("khorram2017", profile="smoke", out=tmp_path, dimensions=["liking"])
