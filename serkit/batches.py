@@ -11,6 +11,33 @@ from serkit.errors import SerkitError
 from serkit.features.store import Features
 
 
+def standardise(values: np.ndarray, training: np.ndarray, limit: float = 10.0) -> np.ndarray:
+    """Give features mean 0 and standard deviation 1, by the statistics of training data alone.
+
+    Args:
+        values: shape (N, dims).
+        training: shape (M, dims).
+        limit: in standard deviations; what lies beyond is set to it. A feature that hardly varies in training can
+            lie millions of them away in a new voice, and nothing else would then count.
+
+    Returns:
+        float32 of shape (N, dims); a feature that never varies in training is 0.
+
+    Raises:
+        SerkitError: no training data, or values that are not finite.
+
+    >>> standardise(np.array([[3.0, 7.0], [99.0, 8.0]]), np.array([[1.0, 7.0], [3.0, 7.0]]))
+    array([[ 1.,  0.],
+           [10.,  0.]], dtype=float32)
+    """
+    values, training = np.asarray(values, np.float64), np.asarray(training, np.float64)
+    if not len(training) or not (np.isfinite(training).all() and np.isfinite(values).all()):
+        raise SerkitError("there are no training data, or a feature is not a finite number: look at the features")
+    constant = np.ptp(training, axis=0) == 0
+    scaled = (values - training.mean(axis=0)) / np.where(constant, 1, training.std(axis=0))
+    return np.where(constant, 0, scaled.clip(-limit, limit)).astype(np.float32)
+
+
 class Pieces(keras.utils.PyDataset):
     """Batches of equally long pieces of utterances.
 

@@ -12,6 +12,7 @@ processes, or on a Dask cluster that shares the file system: the same function, 
 
 import os
 import platform
+import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -200,6 +201,7 @@ def execute(study: Study, spec: dict, key: str) -> None:
     """
     import keras
 
+    _keep_dask_off_our_random_numbers()
     keras.utils.clear_session()  # or memory grows with every run
     began = time.monotonic()
     try:
@@ -215,6 +217,16 @@ def execute(study: Study, spec: dict, key: str) -> None:
         if outcome.model is not None:
             outcome.model.save(building / "model.keras")
         files.write_json(building / "run.json", _record(study, spec, outcome, seconds))
+
+
+def _keep_dask_off_our_random_numbers() -> None:
+    """Give Dask's heartbeat a generator of its own.
+
+    It samples from Python's global one, in another thread, while a run on a worker draws the seeds of its layers
+    from it: equal seeds then gave other weights.
+    """
+    if "dask.sizeof" in sys.modules:
+        sys.modules["dask.sizeof"].random = random.Random()
 
 
 def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:

@@ -1,7 +1,11 @@
 """Shared by all tests: quiet TensorFlow, a cache of our own, the miniature written once."""
 
+import contextlib
 import os
 from pathlib import Path
+
+with contextlib.suppress(ImportError):
+    import opensmile  # noqa: F401  (before TensorFlow: see serkit.features.functionals)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from serkit import audio, corpora, notebooks, papers, splits
-from serkit.batches import Pieces, Recordings, Sequences
+from serkit.batches import Pieces, Recordings, Sequences, standardise
 from serkit.errors import SerkitError
 from serkit.features import Features, extract, short_term_36
 
@@ -109,6 +109,27 @@ def test_memory_does_not_grow_with_the_corpus(tmp_path):
     before = own_memory()
     highest = max(own_memory() for number in range(len(batches)) if batches[number].size)
     assert highest - before < 100
+
+
+def test_standardised_by_training_data_alone(random):
+    training, new = random.normal(3, 2, (500, 4)), random.normal(3, 2, (20, 4))
+    training[:, 2] = 1e-7
+    training[0, 3], new[0, 3] = 3e5, -1e9
+    found = standardise(training, training, limit=1e9)
+    np.testing.assert_allclose(found[:, [0, 1, 3]].mean(axis=0), 0, atol=1e-5)
+    np.testing.assert_allclose(found[:, [0, 1, 3]].std(axis=0), 1, atol=1e-4)
+    assert not found[:, 2].any()
+    found = standardise(new, training)
+    np.testing.assert_allclose(found[:, 0], (new[:, 0] - training[:, 0].mean()) / training[:, 0].std(), rtol=1e-5)
+    assert found[0].tolist()[2:] == [0, -10]
+    np.testing.assert_array_equal(found[:5], standardise(new[:5], training))
+
+
+def test_standardise_refuses_what_is_no_number():
+    with pytest.raises(SerkitError, match="not a finite number"):
+        standardise(np.array([[np.nan]]), np.ones((2, 1)))
+    with pytest.raises(SerkitError, match="no training data"):
+        standardise(np.ones((2, 1)), np.ones((0, 1)))
 
 
 @pytest.fixture

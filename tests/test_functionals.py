@@ -89,3 +89,16 @@ def test_a_result_that_is_not_a_number_is_an_error(monkeypatch):
 def test_import_does_not_load_opensmile():
     code = "import sys, serkit.features.functionals; sys.exit('opensmile' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.usefixtures("opensmile")
+def test_after_tensorflow_the_process_lives(speech):
+    """openSMILE aborts a process in which TensorFlow was loaded first."""
+    code = (
+        "import tensorflow, numpy as np; from serkit.features.functionals import is10, is10_names;"
+        "signal = np.random.default_rng(0).normal(0, 0.1, 16000).astype('float32');"
+        "print(is10(signal, 16000).sum(), len(is10_names()))"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    signal = np.random.default_rng(0).normal(0, 0.1, 16000).astype("float32")
+    assert found == [str(is10(signal, 16000).sum()), "1582"]

@@ -2,13 +2,15 @@
 
 import re
 
+import keras
 import matplotlib.image
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import corpora, metrics, notebooks, published
+import serkit.layers  # noqa: F401  (before a model with them is read)
+from serkit import audio, corpora, metrics, notebooks, published
 from serkit.corpora import annotations, miniature
 from serkit.errors import SerkitError
 
@@ -35,7 +37,7 @@ def table(folder, name):
 def runs_of(folder, dimension, model):
     """The predictions of one network, by seed."""
     runs = table(folder, "runs").query("dimension == @dimension and model == @model")
-    return [pd.read_csv(folder / "runs" / key / "predictions.csv") for key in runs["key"]]
+    return [pd.read_csv(folder / "runs" / key / "predictions.csv", dtype={"id": str}) for key in runs["key"]]
 
 
 def test_claims(folder):
@@ -85,6 +87,14 @@ def test_sizes(folder):
     assert sizes["Dilated"] == (3 * 160 * 8 + 8) + 3 * (3 * 8 * 8 + 8) + (8 + 1)
     assert sizes["Down/Up"] == (3 * 160 * 8 + 8) + 4 * (3 * 8 * 8 + 8) + 4 * (6 * 8 * 8 + 8) + (8 + 1)
     assert sizes["BLSTM"] == 2 * 4 * 4 * (160 + 4 + 1) + (8 + 1)
+
+
+@pytest.mark.parametrize("model", MODELS[1:])
+def test_any_length_goes_in_and_comes_out(folder, model):
+    key = table(folder, "runs").query("model == @model")["key"].iloc[0]
+    network = keras.saving.load_model(folder / "runs" / key / "model.keras", compile=False)
+    for length in (1, 2, 80, 81, 82, 7501, 20000):
+        assert network.predict_on_batch(np.zeros((1, length, 160), "float32")).shape == (1, length, 1)
 
 
 def test_filter_lengths_and_downsampling(folder):
@@ -139,3 +149,30 @@ def test_no_error_and_no_warning_in_the_notebook(folder):
 def test_bad_input_inside_the_notebook_is_one_clear_message(tmp_path):
     with pytest.raises(SerkitError, match=r"^khorram2017: unknown dimension of recola 'liking'; valid: arousal, val"):
         notebooks.execute("khorram2017", profile="smoke", out=tmp_path, dimensions=["liking"])
+
+
+def test_own_recordings_with_test_labels_at_another_rate(tmp_path, random):
+    """Ten labels a second, lengths that differ, a dimension of its own, and test labels, which are scored."""
+    rows = []
+    for number, partition in enumerate(["train", "train", "dev", "test"]):
+        seconds = 5 + number
+        audio.write(tmp_path / f"{number}.wav", random.normal(0, 0.1, seconds * 16000), 16000)
+        time = np.round(0.1 * np.arange(seconds * 10 + 1), 1)
+        values = pd.DataFrame({"time": time, "interest": np.sin(time + number)})
+        values.to_csv(tmp_path / f"{number}.csv", index=False)
+        rows.append({"path": f"{number}.wav", "annotation": f"{number}.csv", "partition": partition})
+    pd.DataFrame(rows).to_csv(tmp_path / "recordings.csv", index=False)
+    given = {"dimensions": ["interest"], "down_widths": [4], "models": ["Down/Up"], "filter_lengths": [2], "seeds": 2}
+    root, out = str(tmp_path / "recordings.csv"), tmp_path / "out"
+    folder = notebooks.execute("khorram2017", "continuous", root, "smoke", out, seconds=0.0, **given)
+    scores = table(folder, "scores").set_index(["model", "side"])
+    assert scores.index.tolist() == [
+        ("linear, single frames", "dev"), ("linear, single frames", "test"), ("Down/Up", "dev"), ("Down/Up", "test"),
+    ]  # fmt: skip
+    both = [one[one["id"] == "3"]["prediction"].to_numpy() for one in runs_of(folder, "interest", "Down/Up")]
+    assert [len(one) for one in both] == [81, 81]
+    truth = np.sin(0.1 * np.arange(81) + 3)
+    found = scores.loc[("Down/Up", "test")]
+    assert found["CCC of the mean prediction"] == pytest.approx(metrics.ccc(truth, np.mean(both, axis=0)), abs=1e-4)
+    assert found["CCC"] == pytest.approx(np.mean([metrics.ccc(truth, one) for one in both]), abs=1e-4)
+    assert not table(folder, "claims")["measured"].notna().any()  # the paper has no such dimension

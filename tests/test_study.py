@@ -197,6 +197,27 @@ def test_workers_give_the_same_table(tmp_path):
     assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 2, 4, 6]
 
 
+def draws(seed):
+    """What a run does to get its layers' seeds, while Dask's heartbeat runs in another thread."""
+    import random
+
+    import dask.sizeof
+
+    random.seed(seed)
+    dask.sizeof.sizeof(list(range(1000)))
+    return study.Outcome(pd.DataFrame({"id": ["a"], "p": [random.random()]}))
+
+
+def test_dask_does_not_draw_from_the_runs_generator(tmp_path):
+    import random
+
+    import dask.sizeof  # noqa: F401
+
+    drawing = study.Study(tmp_path, draws)
+    found = drawing.predictions(drawing.complete(study.grid(seed=[3])))["p"].tolist()
+    assert found == [random.Random(3).random()]
+
+
 def test_the_address_of_a_cluster_serves_the_same_call(tmp_path):
     from dask.distributed import LocalCluster
 

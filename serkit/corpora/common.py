@@ -6,7 +6,7 @@ A **corpus module** is a flat module of this package: constants (`TITLE`, `CITAT
 * ``read(root) -> (root, utterances, problems)``: parse the copy; a bad line becomes a `Problem`, never an
   exception; the root is returned because the corpus may lie in a folder of it;
 * ``check(root, utterances, expected, deep) -> problems``: compare with the published counts, or with `expected`;
-* ``words(root)`` and ``ratings(root)``, where the corpus has them.
+* ``words(root)``, ``ratings(root)`` and ``annotations(root)``, where the corpus has them.
 
 To add a corpus, write such a module and put its name into `serkit.corpora.NAMES`.
 """

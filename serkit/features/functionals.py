@@ -11,6 +11,8 @@ asked of the installed program when they are needed.
 """
 
 import functools
+import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +50,7 @@ def is10(signal: np.ndarray, sample_rate: int) -> np.ndarray:
     if loudest > 2:  # resampling may overshoot 1 a little; that is clipped below
         raise SerkitError(f"the signal reaches {loudest:g}: scale it to [-1, 1] (divide 16-bit samples by 32768)")
     clipped = np.clip(signal, -1, 32767 / 32768).astype(np.float32)
-    values = _extractor().process_signal(clipped, sample_rate).to_numpy(dtype=np.float32)
+    values = _apart_from_tensorflow(_functionals, clipped, sample_rate)
     if not np.isfinite(values).all():
         missing = int((~np.isfinite(values)).sum())
         raise SerkitError(
@@ -60,6 +62,28 @@ def is10(signal: np.ndarray, sample_rate: int) -> np.ndarray:
 
 def is10_names() -> tuple[str, ...]:
     """Ask openSMILE for the names of the 1582 features, in order."""
+    return _apart_from_tensorflow(_names)
+
+
+def _apart_from_tensorflow(function: Callable, *arguments):
+    """Call a function here, or in a worker process when TensorFlow was loaded before openSMILE.
+
+    openSMILE's library aborts the whole process when it runs after TensorFlow's was loaded; the other way round both
+    work. The worker stays, so that only the first call pays for it.
+    """
+    loaded = list(sys.modules)  # in the order of loading
+    if "tensorflow" not in loaded or ("opensmile" in loaded and loaded.index("opensmile") < loaded.index("tensorflow")):
+        return function(*arguments)
+    from joblib.externals.loky import get_reusable_executor
+
+    return get_reusable_executor(max_workers=1).submit(function, *arguments).result()
+
+
+def _functionals(signal: np.ndarray, sample_rate: int) -> np.ndarray:
+    return _extractor().process_signal(signal, sample_rate).to_numpy(dtype=np.float32)
+
+
+def _names() -> tuple[str, ...]:
     return tuple(_extractor().feature_names)
 
 
