@@ -66,6 +66,7 @@ PAPERS = {
                 "paper": {
                     "classes": ["neutral", "happy", "angry", "sad"],
                     "style": "",
+                    "hop": 0.010,
                     "harmonic": "compatible",
                     "epsilon": 1e-8,
                     "split": "pairs",

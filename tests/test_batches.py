@@ -235,12 +235,12 @@ def test_training_does_not_recompile_for_each_length(spoken, ids):
 
 def test_less_than_a_fifth_is_padding(iemocap_miniature):
     """With the batches of the tao2018 notebook, on its miniature and on RAVDESS."""
-    batch_size = notebooks.parameters(papers.find("tao2018"))["batch_size"]
+    settings = notebooks.parameters(papers.find("tao2018"))
     utterances = corpora.load("iemocap", iemocap_miniature).select(["neutral", "happy", "angry", "sad"])
-    stored = extract(utterances, short_term_36)
+    stored = extract(utterances, short_term_36, {"hop": settings["hop"]})
     fold = splits.with_validation(splits.one_woman_one_man(utterances)[0], utterances, 0.1)
     for seed in range(3):
-        batches = Sequences(stored, fold.train, batch_size=batch_size, seed=seed)
+        batches = Sequences(stored, fold.train, batch_size=settings["batch_size"], seed=seed)
         assert batches.padding < 0.2
         padded = sum(batches[number]["valid"].size for number in range(len(batches)))
         assert batches.padding == pytest.approx(1 - batches.frames.sum() / padded)
