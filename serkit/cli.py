@@ -114,7 +114,7 @@ def miniature(corpus, directory, seed) -> None:
 def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> list[tuple[str, str, str, dict]]:
     """What to execute: (paper, corpus, root, parameters). Everything is checked before anything runs."""
     from serkit import notebooks
-    from serkit.papers import PAPERS, find
+    from serkit.papers import PAPERS, find, usable_corpus
 
     chosen = [find(key) for key in keys] or list(PAPERS.values())
     places = [_place(text) for text in corpora]
@@ -128,7 +128,7 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
         own = {name: value for name, value in {**shared, **given}.items() if name in names[paper.key]}
         usable = [place for place in places if place[0] in paper.corpora]
         if places and not usable and len(chosen) == 1:
-            raise SerkitError(f"{paper.key} does not run on {places[0][0]!r}; it takes: {', '.join(paper.corpora)}")
+            usable_corpus(paper, places[0][0])  # says which ones it takes
         notebooks.resolve(paper, profile, own)
         for corpus, root in usable if places else [(paper.corpus, "")]:
             plan.append((paper.key, corpus, root, own))

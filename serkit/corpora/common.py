@@ -11,6 +11,7 @@ A **corpus module** is a flat module of this package: constants (`TITLE`, `CITAT
 To add a corpus, write such a module and put its name into `serkit.corpora.NAMES`.
 """
 
+import csv
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -52,6 +53,36 @@ class Problem(NamedTuple):
     what: str
     where: str
     remedy: str
+
+
+def csv_lines(root: Path, required: Iterable[str], how_to_get: str) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Read a user's own CSV: the header, and the rows that are not blank, each with its line number.
+
+    Raises:
+        SerkitError: no such file, no CSV in UTF-8, a required column missing or a column twice, or no rows.
+    """
+    if not root.is_file():
+        raise SerkitError(f"there is no file {root}\n{how_to_get}")
+    lines = []
+    try:
+        with root.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream)
+            header = [name.strip().lower() for name in next(reader, [])]
+            begins = reader.line_num + 1  # a quoted cell may span lines
+            for values in reader:
+                if any(value.strip() for value in values):
+                    lines.append((begins, values))
+                begins = reader.line_num + 1
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SerkitError(f"{root} is no CSV file in UTF-8 ({error}); save it as one") from error
+    if missing := [name for name in required if name not in header]:
+        found = ", ".join(header) or "none"
+        raise SerkitError(f"{root}: no column {', '.join(missing)}; columns found: {found}\n{how_to_get}")
+    if twice := [name for name in header if header.count(name) > 1]:
+        raise SerkitError(f"{root}: there are two columns {twice[0]!r}; remove one")
+    if not lines:
+        raise SerkitError(f"{root} has a header but no rows; add one row a recording")
+    return header, lines
 
 
 def utterance_table(rows: Iterable[dict[str, Any]], extra: Iterable[str] = ()) -> pd.DataFrame:

@@ -10,15 +10,13 @@ each recording is one. Extra columns: partition, rows (the number of values that
 between two of them).
 """
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from serkit.corpora import annotations as trajectories
-from serkit.corpora.common import Problem, utterance_table
-from serkit.errors import SerkitError
+from serkit.corpora.common import Problem, csv_lines, utterance_table
 
 TITLE = "Own recordings with continuous annotations, described by a CSV file"
 CITATION = ""  # the user's own
@@ -115,23 +113,7 @@ def annotations(root: Path) -> pd.DataFrame:
 
 def _lines(root: Path, problems: list[Problem]) -> list[tuple[int, dict[str, str]]]:
     """The rows that are not blank: line number and cells by column."""
-    if not root.is_file():
-        raise SerkitError(f"there is no file {root}\n{HOW_TO_GET}")
-    lines = []
-    try:
-        with root.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            header = [name.strip().lower() for name in next(reader, [])]
-            lines = [(reader.line_num, values) for values in reader if any(value.strip() for value in values)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SerkitError(f"{root} is no CSV file in UTF-8 ({error}); save it as one") from error
-    if missing := [name for name in REQUIRED if name not in header]:
-        found = ", ".join(header) or "none"
-        raise SerkitError(f"{root}: no column {', '.join(missing)}; columns found: {found}\n{HOW_TO_GET}")
-    if twice := [name for name in header if header.count(name) > 1]:
-        raise SerkitError(f"{root}: there are two columns {twice[0]!r}; remove one")
-    if not lines:
-        raise SerkitError(f"{root} has a header but no rows; add one row a recording")
+    header, lines = csv_lines(root, REQUIRED, HOW_TO_GET)
     known = (*REQUIRED, *OPTIONAL)
     problems += [
         Problem("note", f"column {name!r} is not used", f"{root}:1", f"nothing to do; known are {', '.join(known)}")

@@ -8,14 +8,12 @@ Facts: what the table says; any sample rate, any number of channels (averaged on
 utterance: start and end only tell where in a dialogue it was. Extra column: split.
 """
 
-import csv
 import math
 from pathlib import Path
 
 import pandas as pd
 
-from serkit.corpora.common import NUMERIC, Problem, utterance_table
-from serkit.errors import SerkitError
+from serkit.corpora.common import NUMERIC, Problem, csv_lines, utterance_table
 
 TITLE = "Own recordings, described by a CSV file"
 CITATION = ""  # the user's own
@@ -51,7 +49,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
     Raises:
         SerkitError: there is no such file, it is no CSV in UTF-8, has no row, or lacks a required column.
     """
-    header, lines = _lines(root)
+    header, lines = csv_lines(root, REQUIRED, HOW_TO_GET)
     problems = _column_problems(root, header)
     rows: dict[str, dict] = {}
     first_of: dict[str, str] = {}
@@ -92,32 +90,6 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
         for label, group in labelled.groupby("label")
         if len(set(group["speaker"])) == 1
     ]
-
-
-def _lines(root: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Read the header, and the rows that are not blank, each with its line number."""
-    if not root.is_file():
-        raise SerkitError(f"there is no file {root}\n{HOW_TO_GET}")
-    lines = []
-    try:
-        with root.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
-            header = [name.strip().lower() for name in next(reader, [])]
-            begins = reader.line_num + 1  # a quoted cell may span lines
-            for values in reader:
-                if any(value.strip() for value in values):
-                    lines.append((begins, values))
-                begins = reader.line_num + 1
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise SerkitError(f"{root} is no CSV file in UTF-8 ({error}); save it as one") from error
-    if missing := [name for name in REQUIRED if name not in header]:
-        found = ", ".join(header) or "none"
-        raise SerkitError(f"{root}: no column {', '.join(missing)}; columns found: {found}\n{HOW_TO_GET}")
-    if twice := [name for name in header if header.count(name) > 1]:
-        raise SerkitError(f"{root}: there are two columns {twice[0]!r}; remove one")
-    if not lines:
-        raise SerkitError(f"{root} has a header but no rows; add one row a recording")
-    return header, lines
 
 
 def _column_problems(root: Path, header: list[str]) -> list[Problem]:
