@@ -129,10 +129,11 @@ class Sequences(keras.utils.PyDataset):
         features: stored features, (frames, dims) an utterance.
         ids: the utterances.
         targets: name -> one value an utterance, in the order of `ids`; None to predict.
-        transform: ``transform(values)`` on one utterance's (frames, dims), such as a normalisation.
+        transform: ``transform(values)`` on one utterance's (frames, dims), such as a normalisation; it may change dims.
         batch_size: utterances a batch; one batch may be smaller.
         seed: another order and other neighbours every epoch, the same for the same seed; None orders by length.
         ratio: of a length to the one below.
+        length: cut or pad every utterance to so many frames instead; 0 keeps them whole.
 
     Raises:
         SerkitError: no utterances, an id that the features lack, another number of targets, or an utterance without
@@ -150,6 +151,7 @@ class Sequences(keras.utils.PyDataset):
         batch_size: int = 32,
         seed: int | None = None,
         ratio: float = 1.1,
+        length: int = 0,
     ):
         super().__init__()
         self.ids = np.asarray(ids, dtype=object)
@@ -174,6 +176,9 @@ class Sequences(keras.utils.PyDataset):
         self.frames = features.index.loc[self.ids, "frames"].to_numpy()
         steps = np.ceil(np.log(np.maximum(self.frames / self.SHORTEST, 1)) / np.log(ratio) - 1e-9)
         self.lengths = np.ceil(self.SHORTEST * ratio**steps).astype(int)
+        if length:
+            self.frames, self.lengths = np.minimum(self.frames, length), np.full(len(self.ids), length)
+        self.dims = self._read(0).shape[1]
         self.epoch = 0
         self._arrange()
 
@@ -184,14 +189,17 @@ class Sequences(keras.utils.PyDataset):
         """Batch `number` of this epoch: inputs, or (inputs, targets)."""
         chosen = self.batches[number]
         shape = (len(chosen), self.lengths[chosen].max())
-        frames = np.zeros((*shape, self.features.values.shape[1]), np.float32)
-        for row, name in enumerate(self.ids[chosen]):
-            values = self.features[name]
-            frames[row, : len(values)] = values if self.transform is None else self.transform(values)
+        frames = np.zeros((*shape, self.dims), np.float32)
+        for row, place in enumerate(chosen):
+            frames[row, : self.frames[place]] = self._read(place)
         inputs = {"frames": frames, "valid": np.arange(shape[1]) < self.frames[chosen, None]}
         if self.targets is None:
             return inputs
         return inputs, {name: values[chosen] for name, values in self.targets.items()}
+
+    def _read(self, place: int) -> np.ndarray:
+        values = self.features[self.ids[place]][: self.frames[place]]
+        return values if self.transform is None else self.transform(values)
 
     @property
     def order(self) -> np.ndarray:

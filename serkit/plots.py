@@ -46,6 +46,31 @@ def waveform(axis, signal: np.ndarray, sample_rate: int):
     axis.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, len(signal) / sample_rate))
 
 
+def attention_over_time(signal: np.ndarray, sample_rate: int, times: np.ndarray, weights: np.ndarray, quiet: np.ndarray):
+    """An utterance's waveform above the weights with which its frames are pooled; pauses are shaded.
+
+    Args:
+        signal: shape (samples,).
+        sample_rate: in Hz.
+        times: the middle of each frame in seconds, evenly spaced, shape (T,).
+        weights: shape (T,).
+        quiet: which frames are pauses, shape (T,).
+    """
+    hop = times[1] - times[0] if len(times) > 1 else len(signal) / sample_rate
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(int)))
+    figure, ((upper,), (lower,)) = axes(rows=2, width=8, height=2, sharex=True)
+    waveform(upper, signal, sample_rate)
+    lower.fill_between(times, weights, step="mid", linewidth=0)
+    lower.axhline(1 / len(weights), color="black", linestyle="--", linewidth=1, label="mean pooling")
+    for axis in (upper, lower):
+        for begin, end in edges.reshape(-1, 2):
+            axis.axvspan(times[begin] - hop / 2, times[end - 1] + hop / 2, color="0.85", linewidth=0, zorder=0)
+    upper.set(xlabel="")
+    lower.set(xlabel="time (s)", ylabel="weight", ylim=(0, None))
+    lower.legend(frameon=False)
+    return figure
+
+
 def spectrogram(axis, values: np.ndarray, hop: float, top: float, **options):
     """Draw (frames, bins) with time in seconds and frequency in kHz.
 

@@ -46,7 +46,8 @@ def assert_disjoint(fold: Fold, utterances: pd.DataFrame) -> Fold:
         if not sides[side]:
             raise SerkitError(f"fold {fold.name}: nothing to {side}; use fewer folds or another subset")
     for one, other in (("train", "test"), ("train", "validation"), ("validation", "test")):
-        shared = set(speaker.loc[list(sides[one])]) & set(speaker.loc[list(sides[other])])
+        # A speaker who is not named (CHEAVD's need not be) cannot be compared; the corpus' check says so.
+        shared = set(speaker.loc[list(sides[one])].dropna()) & set(speaker.loc[list(sides[other])].dropna())
         if shared:
             raise SerkitError(f"fold {fold.name}: {one} and {other} share speakers: {', '.join(sorted(shared))}")
     unseen = set(label.loc[list(fold.test)]) - set(label.loc[list(fold.train)])
@@ -138,6 +139,55 @@ def leave_one_session_out(utterances: pd.DataFrame) -> list[Fold]:
     return [_leave_out(utterances, "session", [session], f"session {session}") for session in sessions]
 
 
+def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True) -> list[Fold]:
+    """Leave out each session; its speakers of one gender validate, those of the other are tested (zhao2018, 5.1).
+
+    Args:
+        utterances: a corpus table with columns id, speaker, gender ("f" or "m"), session and label.
+        groups: 0 takes the corpus' sessions; otherwise the women and the men are dealt into this many groups, and a
+            group takes a session's place.
+        both: test the men and the women of each session, in two folds; False tests one gender a session, in turn,
+            beginning with the men (chang2017, 5, tests one speaker of each).
+
+    Returns:
+        Folds in the order of the sessions, named "session 1, m tested".
+
+    Raises:
+        SerkitError: a speaker, gender or session is missing, there are fewer than two sessions, a session lacks a
+            gender, or a fold that `assert_disjoint` refuses.
+    """
+    for column in ("speaker", "gender", *(() if groups else ("session",))):
+        without = utterances.loc[utterances[column].isna(), "id"]
+        if len(without):
+            remedy = "deal the speakers into groups, or name it" if column == "session" else "name one"
+            raise SerkitError(
+                f"{len(without)} utterances have no {column}, the first is {without.iloc[0]}: {remedy}"
+            )
+    if groups:
+        people = utterances.drop_duplicates("speaker").sort_values("speaker")
+        place = people.groupby("gender").cumcount() % groups
+        session = utterances["speaker"].map(dict(zip(people["speaker"], "group " + (place + 1).astype(str), strict=True)))
+    else:
+        session = "session " + utterances["session"].astype(str)
+    names = sorted(session.unique())
+    if len(names) < 2:
+        raise SerkitError(f"{len(names)} session: two or more are needed; deal the speakers into groups")
+    folds = []
+    for number, name in enumerate(names):
+        for tested, validating in (("m", "f"), ("f", "m")) if both else (("m", "f") if number % 2 == 0 else ("f", "m"),):
+            here = {gender: (session == name) & (utterances["gender"] == gender) for gender in "fm"}
+            if not here[validating].any():
+                raise SerkitError(f"{name} has no speaker of gender {validating!r} to validate on: use other groups")
+            fold = Fold(
+                f"{name}, {tested} tested",
+                train=tuple(utterances.loc[session != name, "id"]),
+                test=tuple(utterances.loc[here[tested], "id"]),
+                validation=tuple(utterances.loc[here[validating], "id"]),
+            )
+            folds.append(assert_disjoint(fold, utterances))
+    return folds
+
+
 def with_validation(fold: Fold, utterances: pd.DataFrame, share: float, seed: int = 0) -> Fold:
     """Move a random share of each class from training to validation (tao2018, 5: 10 %).
 
@@ -190,6 +240,36 @@ def by_partition(recordings: pd.DataFrame) -> Fold:
     unlabelled = recordings.assign(label="")
     assert_disjoint(fold if fold.test else replace(fold, test=fold.validation, validation=()), unlabelled)
     return fold
+
+
+def deal_partition(utterances: pd.DataFrame, dev: float = 1 / 6, test: float = 1 / 6, seed: int = 0) -> pd.DataFrame:
+    """Give a corpus without a partition one, speaker by speaker, for `by_partition`.
+
+    Args:
+        utterances: a corpus table with columns speaker and gender.
+        dev: share of the speakers of each gender, at least one.
+        test: likewise; 0 makes none.
+        seed: of the draw.
+
+    Returns:
+        `utterances` with the column partition: "train", "dev" or "test".
+
+    Raises:
+        SerkitError: a speaker is missing, or too few of a gender.
+    """
+    nameless = utterances.loc[utterances["speaker"].isna(), "id"]
+    if len(nameless):
+        raise SerkitError(f"{len(nameless)} utterances have no speaker, the first is {nameless.iloc[0]}: name one")
+    people = utterances.drop_duplicates("speaker").sort_values("speaker")
+    random, side = np.random.default_rng(seed), {}
+    for gender, group in people.groupby(people["gender"].fillna("not given"), sort=True)["speaker"]:
+        drawn = random.permutation(group.to_numpy())
+        first = max(round(dev * len(drawn)), 1)
+        second = first + (max(round(test * len(drawn)), 1) if test else 0)
+        if second >= len(drawn):
+            raise SerkitError(f"{len(drawn)} speakers of gender {gender!r} are too few for a partition: add speakers")
+        side |= dict.fromkeys(drawn[:first], "dev") | dict.fromkeys(drawn[first:second], "test")
+    return utterances.assign(partition=utterances["speaker"].map(side).fillna("train"))
 
 
 def _leave_out(utterances: pd.DataFrame, column: str, values, name: str) -> Fold:

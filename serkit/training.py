@@ -157,6 +157,33 @@ def predict_recordings(model: keras.Model, recordings) -> dict[str, np.ndarray]:
     return {name: model.predict_on_batch(recordings.read(name)[None])[0, :, 0] for name in recordings.ids}
 
 
+def attention_of(model: keras.Model, sequences, below: str = "recurrent", pooling: str = "pooling") -> dict:
+    """Look into a `serkit.layers.WeightedPooling`: what it pools, and with which weights.
+
+    Args:
+        model: functional, with inputs "frames" and "valid".
+        sequences: `serkit.batches.Sequences`; targets are not looked at.
+        below: name of the layer whose output is pooled.
+        pooling: name of the pooling layer.
+
+    Returns:
+        id -> ((T, dims), (T,)), T the utterance's frames.
+    """
+    from serkit.layers import WeightedPooling
+
+    hidden, looking = model.get_layer(below).output, WeightedPooling(return_weights=True)
+    inside = keras.Model(model.input, [hidden, looking(hidden, mask=model.input["valid"])[1]])
+    looking.set_weights(model.get_layer(pooling).get_weights())
+    found = {}
+    for number, chosen in enumerate(sequences.batches):
+        batch = sequences[number]
+        states, weights = inside.predict_on_batch(batch if sequences.targets is None else batch[0])
+        for row, place in enumerate(chosen):
+            frames = sequences.frames[place]
+            found[sequences.ids[place]] = states[row, :frames], weights[row, :frames]
+    return found
+
+
 class ShowEpochs(keras.callbacks.Callback):
     """Tell the progress display which epoch is running."""
 
