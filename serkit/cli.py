@@ -130,7 +130,7 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
         if places and not usable and len(chosen) == 1:
             usable_corpus(paper, places[0][0])  # says which ones it takes
         notebooks.resolve(paper, profile, own)
-        for corpus, root in usable if places else [(paper.corpus, "")]:
+        for corpus, root in usable if places else [(name, "") for name in paper.own]:
             plan.append((paper.key, corpus, root, own))
     if not plan:
         raise SerkitError(f"none of the papers runs on {', '.join(name for name, _ in places)}")

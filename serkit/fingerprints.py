@@ -10,6 +10,7 @@ with each run.
 
 import ast
 import dataclasses
+import dis
 import hashlib
 import inspect
 import sys
@@ -91,6 +92,8 @@ def _visit(value: object, name: str, seen: dict[str, Any]) -> None:
             _visit_module(sys.modules[value.__module__], seen)
         elif not _is_installed(value):
             _visit_code(value, seen)
+    elif isinstance(value, np.generic):
+        seen[f"value {name}"] = value.item()
     elif _is_plain(value):
         seen[f"value {name}"] = value
     elif isinstance(value, np.ndarray | pd.DataFrame | pd.Series | pd.Index):
@@ -143,9 +146,10 @@ def _visit_code(value: types.FunctionType | type, seen: dict[str, Any]) -> None:
 
 
 def _names(code: types.CodeType) -> set[str]:
-    """Names that a function and the functions inside it look up."""
+    """Global names that a function and the functions inside it look up; attributes are not among them."""
     inner = [_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    return set(code.co_names).union(*inner)
+    looked_up = {one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return looked_up.union(*inner)
 
 
 def _digest(value: np.ndarray | pd.DataFrame | pd.Series | pd.Index) -> str:

@@ -22,6 +22,7 @@ class Paper:
         notebook: file name in ``notebooks/``.
         corpus: the corpus of the paper's results; its miniature is used when no corpus is named.
         others: further corpora that the notebook takes.
+        also: further corpora of the paper's results.
         profiles: parameter values of each profile.
     """
 
@@ -33,11 +34,17 @@ class Paper:
     corpus: str
     others: tuple[str, ...]
     profiles: dict[str, dict]
+    also: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> tuple[str, ...]:
+        """The corpora of the paper's results."""
+        return (self.corpus, *self.also)
 
     @property
     def corpora(self) -> tuple[str, ...]:
         """Every corpus that the notebook takes."""
-        return (self.corpus, *self.others)
+        return (*self.own, *self.others)
 
 
 PAPERS = {
@@ -185,6 +192,53 @@ PAPERS = {
                     "filter_widths": [2, 4, 6, 8, 10, 15, 20, 30, 40, 60, 80],
                     "filter_epochs": 50,
                     "filter_fold_limit": 0,
+                },
+            },
+        ),
+        Paper(
+            key="zhao2018",
+            title="Exploring spatio-temporal representations by integrating attention-based bidirectional-LSTM-RNNs "
+            "and FCNs for speech emotion recognition",
+            authors="Zhao, Zheng, Zhang, Wang, Zhao, Li",
+            venue="Interspeech 2018",
+            notebook="zhao2018_attention_blstm_fcn.ipynb",
+            corpus="iemocap",
+            also=("cheavd",),
+            others=("ravdess", "manifest"),
+            profiles={
+                "smoke": {
+                    "components": 8,
+                    "folds": 1,
+                    "filters": [16, 16],
+                    "cells": 16,
+                    "hidden": [16],
+                    "length": 8,
+                    "epochs": 2,
+                    "repeats": 1,
+                },
+                "quick": {},
+                "paper": {
+                    "classes": [""],
+                    "models": [""],
+                    "hop": 512,
+                    "silence": "neutral",
+                    "components": 0,
+                    "floor": 1e-9,
+                    "folds": 0,
+                    "share": 0.1,
+                    "filters": [128, 64],
+                    "kernels": [8, 5],
+                    "cells": 64,
+                    "dropout": 0.5,
+                    "hidden": [64],
+                    "momentum": 0.99,
+                    "length": 100,
+                    "optimiser": "sgd",
+                    "learning_rate": 0.01,
+                    "epochs": 100,
+                    "stop_after": 20,
+                    "batch_size": 50,
+                    "repeats": 5,
                 },
             },
         ),

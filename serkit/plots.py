@@ -46,7 +46,9 @@ def waveform(axis, signal: np.ndarray, sample_rate: int):
     axis.set(xlabel="time (s)", ylabel="amplitude", xlim=(0, len(signal) / sample_rate))
 
 
-def attention_over_time(signal: np.ndarray, sample_rate: int, times: np.ndarray, weights: np.ndarray, quiet: np.ndarray):
+def attention_over_time(
+    signal: np.ndarray, sample_rate: int, times: np.ndarray, weights: np.ndarray, quiet: np.ndarray
+):
     """An utterance's waveform above the weights with which its frames are pooled; pauses are shaded.
 
     Args:
@@ -119,7 +121,8 @@ def overlay(axis, values: np.ndarray, hop: float, top: float, frames: int, signe
 
 def confusions(matrices: dict[str, pd.DataFrame]):
     """Confusion matrices side by side: share of each true class in colour and percent, counts below."""
-    figure, ((*found,),) = axes(columns=len(matrices), width=3.6, height=3.4)
+    side = 0.5 * max(map(len, matrices.values()))  # inches, of the cells
+    figure, ((*found,),) = axes(columns=len(matrices), width=max(side, 2) + 1.6, height=max(side, 2) + 1.4)
     for axis, (title, counts) in zip(found, matrices.items(), strict=True):
         share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
         axis.imshow(share, cmap="Blues", vmin=0, vmax=1)

@@ -17,8 +17,10 @@ from serkit.corpora import Corpus
 from serkit.published import table, tables
 
 # Parameters that say where and how often, not what: they do not make a result another one.
-# `pairs` of test speakers and `seeds` are repetitions; `timing` is of a step, on any machine.
-WHEREABOUTS = {"corpus", "root", "out", "profile", "seeds", "pairs", "timing", "strict", "workers", "scheduler"}
+# `pairs` of test speakers, `seeds` and `repeats` (of a look inside) are repetitions; `timing` is of a step, anywhere.
+WHEREABOUTS = {
+    "corpus", "root", "out", "profile", "seeds", "pairs", "repeats", "timing", "strict", "workers", "scheduler",
+}  # fmt: skip
 CLAIM_COLUMNS = ["paper", "table", "row", "metric", "published", "measured", "sd", "runs", "comparable", "why_not"]
 
 
@@ -158,8 +160,8 @@ def _why_not(paper: papers.Paper, corpus: Corpus, settings: dict[str, Any]) -> l
     reasons = []
     if corpus.miniature:
         reasons.append(f"synthetic miniature of {corpus.name}, not the corpus")
-    elif corpus.name != paper.corpus:
-        reasons.append(f"corpus {corpus.name}; the paper's is {paper.corpus}")
+    elif corpus.name not in paper.own:
+        reasons.append(f"corpus {corpus.name}; the paper's is {' and '.join(paper.own)}")
     elif (corpus.check()["level"] == "error").any():
         reasons.append("this copy of the corpus fails its check")
     published = papers.profile_values(paper, "paper")

@@ -160,13 +160,12 @@ def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True)
         without = utterances.loc[utterances[column].isna(), "id"]
         if len(without):
             remedy = "deal the speakers into groups, or name it" if column == "session" else "name one"
-            raise SerkitError(
-                f"{len(without)} utterances have no {column}, the first is {without.iloc[0]}: {remedy}"
-            )
+            raise SerkitError(f"{len(without)} utterances have no {column}, the first is {without.iloc[0]}: {remedy}")
     if groups:
         people = utterances.drop_duplicates("speaker").sort_values("speaker")
         place = people.groupby("gender").cumcount() % groups
-        session = utterances["speaker"].map(dict(zip(people["speaker"], "group " + (place + 1).astype(str), strict=True)))
+        group = "group " + (place + 1).astype(str)
+        session = utterances["speaker"].map(dict(zip(people["speaker"], group, strict=True)))
     else:
         session = "session " + utterances["session"].astype(str)
     names = sorted(session.unique())
@@ -174,7 +173,8 @@ def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True)
         raise SerkitError(f"{len(names)} session: two or more are needed; deal the speakers into groups")
     folds = []
     for number, name in enumerate(names):
-        for tested, validating in (("m", "f"), ("f", "m")) if both else (("m", "f") if number % 2 == 0 else ("f", "m"),):
+        ways = [("m", "f"), ("f", "m")]
+        for tested, validating in ways if both else [ways[number % 2]]:
             here = {gender: (session == name) & (utterances["gender"] == gender) for gender in "fm"}
             if not here[validating].any():
                 raise SerkitError(f"{name} has no speaker of gender {validating!r} to validate on: use other groups")

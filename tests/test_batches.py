@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import audio, corpora, notebooks, papers, splits
-from serkit.batches import Pieces, Recordings, Sequences, standardise
+from serkit import audio, corpora, fuzzy, notebooks, papers, splits, training
+from serkit.batches import Crops, Pieces, Recordings, Sequences, mixed, speech_regions, standardise
 from serkit.errors import SerkitError
-from serkit.features import Features, extract, short_term_36
+from serkit.features import Features, extract, log_spectrogram, short_term_36
 
 RATE = 16000
 RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
@@ -322,3 +322,243 @@ def test_recordings_that_cannot_be():
         Recordings({}.get, ["a", "b"], {"a": np.zeros(3)})
     with pytest.raises(SerkitError, match="'a' has 4 frames and 3 targets"):
         Recordings({"a": np.zeros((4, 2))}.get, ["a"], {"a": np.zeros(3)})[0]
+
+
+HOP = 0.016
+LENGTHS = {"a": 60, "b": 8, "c": 33, "d": 200, "e": 20, "f": 91}  # frames
+
+
+@pytest.fixture
+def talk(tmp_path):
+    """Frame t of utterance u is (u, t, 0)."""
+    return stored_as(
+        tmp_path,
+        list(LENGTHS),
+        [np.stack([np.full(n, u), np.arange(n), np.zeros(n)], 1) for u, n in enumerate(LENGTHS.values())],
+    )
+
+
+@pytest.fixture
+def words():
+    """One to ten words an utterance, of 3, 4, 5, 6 frames and so on; in frames and in no order."""
+    rows = []
+    for name, length in LENGTHS.items():
+        begin, size = 1, 3
+        while begin + size < length and begin < 80:
+            rows.append((name, begin, begin + size))
+            begin, size = begin + size + 1, size + 1
+    table = pd.DataFrame(rows, columns=["id", "first", "after"]).sample(frac=1, random_state=0)
+    return table.assign(start=table["first"] * HOP, end=table["after"] * HOP)
+
+
+def epochs(crops, count):
+    """Row and centre of every crop of some epochs."""
+    rows, centres = [], []
+    for _ in range(count):
+        rows.append(crops.rows)
+        centres.append(crops.begins + crops.width // 2)
+        crops.on_epoch_end()
+    return np.concatenate(rows), np.concatenate(centres)
+
+
+def hits(words, ids, rows, centres):
+    """How many centres each word has, in the order of `words`."""
+    names = np.asarray(ids)[rows]
+    return np.array(
+        [
+            np.sum((names == word.id) & (centres >= word.first) & (centres < word.after))
+            for word in words.itertuples(index=False)
+        ]
+    )
+
+
+@pytest.mark.parametrize("width", [16, 17])
+def test_crops_are_of_their_utterance_and_inside_it_where_they_fit(talk, words, width):
+    crops = Crops(talk, words, width, batch_size=64, seed=0, each=100)
+    images = np.concatenate([crops[number] for number in range(len(crops))])
+    assert images.shape == (640, 3, width, 1)
+    assert images.dtype == np.float32
+    for image, row, begin in zip(images[..., 0], crops.rows, crops.begins, strict=True):
+        length = len(talk[crops.ids[row]])
+        places = begin + np.arange(width)
+        inside = (places >= 0) & (places < length)
+        assert (image[:, ~inside] == -1).all()
+        assert (image[0, inside] == list(LENGTHS).index(crops.ids[row])).all()
+        np.testing.assert_array_equal(image[1, inside], places[inside])
+        assert inside.all() or length < width
+    short = crops.begins[crops.ids[crops.rows] == "b"] + width // 2
+    assert set(short) == {1, 2, 3}, "an utterance that is too short keeps its centre lines: its one word"
+
+
+def test_every_word_and_every_time_in_it_is_hit_in_proportion(talk, words):
+    from scipy import stats
+
+    crops = Crops(talk, words, 1000, batch_size=60, seed=0, each=10)  # longer than any utterance: none is shifted
+    rows, centres = epochs(crops, 100)
+    found = hits(words, crops.ids, rows, centres)
+    assert found.sum() == len(rows) == 6000, "every centre is in a word"
+    assert np.bincount(rows).tolist() == [1000] * 6
+    expected = 1000 / words.groupby("id")["id"].transform("size").to_numpy()
+    assert stats.chisquare(found, expected).pvalue > 0.01
+    word = words[words["id"] == "d"].iloc[-1]
+    frames = centres[(rows == crops.ids.tolist().index("d")) & (centres >= word["first"]) & (centres < word["after"])]
+    counts = np.bincount(frames - word["first"], minlength=word["after"] - word["first"])
+    assert stats.chisquare(counts).pvalue > 0.01
+
+
+def test_by_region_a_recording_comes_as_often_as_it_has_words(talk, words):
+    crops = Crops(talk, words, 1000, batch_size=len(words), seed=0, by="region")
+    assert len(crops) == 1
+    rows, centres = epochs(crops, 1)
+    assert hits(words, crops.ids, rows, centres).tolist() == [1] * len(words)
+    rows, centres = epochs(Crops(talk, words, 1000, batch_size=7, seed=0, by="region"), 50)
+    assert hits(words, crops.ids, rows, centres).min() >= 50
+
+
+def test_an_epoch_has_every_utterance_and_whole_batches(talk, words):
+    crops = Crops(talk, words, 16, batch_size=4, seed=3)
+    for _ in range(20):
+        assert len(crops) == 2
+        assert sorted(crops.rows[:6]) == list(range(6))
+        assert [len(image) for image in crops] == [4, 4]
+        crops.on_epoch_end()
+    assert Crops(talk, words, 16, batch_size=50, seed=0)[0].shape == (50, 3, 16, 1)
+
+
+def test_crops_are_the_seeds_and_the_epochs(talk, words):
+    def first_batches(seed):
+        crops, found = Crops(talk, words, 16, batch_size=6, seed=seed), []
+        for _ in range(2):
+            found.append(crops[0])
+            crops.on_epoch_end()
+        return found
+
+    np.testing.assert_array_equal(first_batches(1), first_batches(1))
+    assert (first_batches(1)[0] != first_batches(1)[1]).any()
+    assert (first_batches(1)[0] != first_batches(2)[0]).any()
+
+
+def test_oversampled_crops_are_even_and_go_with_their_targets(talk, words):
+    ids = ["f", "e", "d", "c", "b", "a"]
+    targets = fuzzy.fuzzy_targets([2, 2, 2, 1.5, 3, 1], classes=3)
+    crops = Crops(
+        talk, words, 16, 100, seed=0, ids=ids, each=100, probabilities=fuzzy.oversampling(targets),
+        targets={"valence": targets, "row": np.arange(6)},
+    )  # fmt: skip
+    assert len(crops) == 6
+    mass = []
+    for _ in range(5):
+        for images, told in crops:
+            names = np.asarray(list(LENGTHS))[images[:, 0].max(axis=1)[:, 0].astype(int)]  # row 0 is the utterance
+            np.testing.assert_array_equal(names, np.asarray(ids)[told["row"]])
+            np.testing.assert_array_equal(told["valence"], targets[told["row"]])
+            mass.append(told["valence"])
+        crops.on_epoch_end()
+    np.testing.assert_allclose(np.concatenate(mass).mean(axis=0), 1 / 3, atol=0.03)
+    assert np.abs(targets.mean(axis=0) - 1 / 3).max() > 0.15
+
+
+def test_crops_to_test_are_at_the_middles_of_words_evenly_chosen(talk):
+    words = pd.DataFrame({"id": ["a"] * 6 + ["d"], "start": [0.88, 0.32, 0.48, 0.64, 0.80, 0.16, 0.32]})
+    words["end"] = words["start"] + ([0.064] * 6 + [0.96])
+    crops = Crops(talk, words, 1000, batch_size=4, ids=["d", "a"], each=3)
+    assert crops.ids[crops.rows].tolist() == ["d"] * 3 + ["a"] * 3
+    # one word of d, frames 20 to 80: at 1/6, 3/6 and 5/6; six of a: the middles of the second, the fourth, the sixth
+    assert (crops.begins + 500).tolist() == [30, 50, 70, 22, 42, 57]
+    assert [len(batch) for batch in crops] == [4, 2]
+    before = crops.begins
+    crops.on_epoch_end()
+    np.testing.assert_array_equal(crops.begins, before)
+
+
+def test_a_model_trains_on_crops_and_its_test_scores_are_averaged(talk, words):
+    given = keras.Input((3, 16, 1))
+    model = keras.Model(given, {"row": keras.layers.Dense(2, name="row")(keras.layers.Flatten()(given))})
+    model.compile("sgd", "mse")
+    model.fit(Crops(talk, words, 16, 4, seed=0, targets={"row": np.zeros((6, 2))}), epochs=2, verbose=0)
+    crops = Crops(talk, words, 16, batch_size=4, each=3)
+    scores = model.predict(crops, verbose=0)["row"]
+    assert len(scores) == 18
+    names, means = training.average_scores(crops.ids[crops.rows], scores)
+    assert names.tolist() == list(LENGTHS)
+    np.testing.assert_allclose(means[list(names).index(crops.ids[0])], scores[:3].mean(axis=0), rtol=1e-5)
+
+
+def test_unlabelled_crops_of_two_sources_go_on_for_ever(talk, words):
+    sources = [
+        Crops(talk, words, 16, batch_size=size, seed=0, ids=ids) for size, ids in ((3, ["a", "b"]), (1, ["d", "f"]))
+    ]
+    batches = mixed(*sources)
+    seen = [next(batches) for _ in range(20)]
+    assert {batch.shape for batch in seen} == {(4, 3, 16, 1)}
+    for batch in seen:
+        assert set(batch[:3, 0].max(axis=1)[:, 0]) <= {0, 1}
+        assert set(batch[3:, 0].max(axis=1)[:, 0]) <= {3, 5}
+    assert sources[0].epoch == 19
+    assert sources[1].epoch == 9
+    assert len({batch.tobytes() for batch in seen}) == 20
+    with pytest.raises(SerkitError, match=r"one size can be mixed; got .* \[\(3, 16\), \(3, 17\)\]"):
+        mixed(sources[0], Crops(talk, words, 17, seed=0))
+
+
+def test_regions_by_energy_and_by_words(tmp_path):
+    quiet, loud = np.full((50, 4), -0.9), np.full((20, 4), 0.5)  # 56 dB apart
+    found = stored_as(
+        tmp_path,
+        ["pause", "constant", "aligned", "long"],
+        [np.concatenate([quiet, loud, quiet, loud[:5], quiet]), quiet[:30], quiet, np.full((100, 4), -1)],
+    )
+    words = pd.DataFrame({"id": ["aligned", "elsewhere"], "word": "A", "start": [0.1, 0.0], "end": [0.2, 9.0]})
+    regions = speech_regions(found, list(found.index.index), words, hop=0.01, longest=0.3)
+    assert list(regions.columns) == ["id", "start", "end", "source"]
+    spans = {name: [(round(row.start, 3), round(row.end, 3)) for row in part.itertuples()]
+             for name, part in regions.groupby("id")}  # fmt: skip
+    assert spans == {
+        "pause": [(0.5, 0.7), (1.2, 1.25)],
+        "constant": [(0, 0.3)],
+        "aligned": [(0.1, 0.2)],
+        "long": [(0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1)],  # equal pieces of 0.3 s at most
+    }
+    assert regions.set_index("id").loc[["aligned", "pause"], "source"].tolist() == ["words", "energy", "energy"]
+    near = speech_regions(found, ["pause"], hop=0.01, threshold_db=60)
+    assert near["end"].iloc[-1] == pytest.approx(1.75)
+    assert speech_regions(found, ["aligned"], words)["source"].tolist() == ["words"]
+    assert len(Crops(found, regions, 8, seed=0, hop=0.01)[0]) == 64
+
+
+def test_no_crop_of_the_miniature_is_silent(iemocap_miniature):
+    corpus = corpora.load("iemocap", iemocap_miniature)
+    stored = extract(corpus.utterances[:40], log_spectrogram)
+    regions = speech_regions(stored, stored.index.index, corpus.words())
+    for width in (16, 64):
+        for crops in (Crops(stored, regions, width, seed=0, each=5), Crops(stored, regions, width, each=5)):
+            images = np.concatenate(list(crops))
+            assert images.min() == -1
+            assert images.max() <= 1
+            assert (images.max(axis=(1, 2, 3)) > -0.2).all()
+
+
+def test_crops_that_cannot_be(talk, words):
+    with pytest.raises(SerkitError, match="the subset is empty"):
+        Crops(talk, words, 16, ids=[])
+    with pytest.raises(SerkitError, match=r"no features are stored for 'x' \(1 utterances\)"):
+        Crops(talk, words, 16, ids=["a", "x"])
+    with pytest.raises(SerkitError, match="listed twice"):
+        Crops(talk, words, 16, ids=["a", "b", "a"])
+    with pytest.raises(SerkitError, match=r"no regions for 'b' \(1 utterances\): see speech_regions"):
+        Crops(talk, words[words["id"] != "b"], 16, ids=["a", "b"])
+    with pytest.raises(SerkitError, match="2 values of valence for 6 utterances"):
+        Crops(talk, words, 16, targets={"valence": np.zeros(2)})
+    with pytest.raises(SerkitError, match="5 values of probability for 6 utterances"):
+        Crops(talk, words, 16, seed=0, probabilities=np.full(5, 0.2))
+    with pytest.raises(SerkitError, match="unknown unit to draw by 'word'"):
+        Crops(talk, words, 16, by="word")
+    for options in ({"by": "region"}, {"probabilities": np.full(6, 1 / 6)}):
+        with pytest.raises(SerkitError, match="exclude each other"):
+            Crops(talk, words, 16, **options)
+    with pytest.raises(SerkitError, match=r"a region of '\w' goes from .* to -1\.0 s"):
+        Crops(talk, words.assign(end=-1.0), 16)
+    with pytest.raises(SerkitError, match=r"regions begin after the end .* is the hop of the features 0\.001 s"):
+        Crops(talk, words, 16, hop=0.001)
+    with pytest.raises(IndexError, match="batch 1 of 1"):
+        Crops(talk, words, 16)[1]

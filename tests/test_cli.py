@@ -29,7 +29,7 @@ def _nothing_runs(monkeypatch):
         (["li2018", "--set", "epoch=3"], "unknown parameter 'epoch' (did you mean 'epochs'?); valid: attention_pool"),
         (
             ["--corpus", "iemocpa"],
-            "unknown corpus 'iemocpa' (did you mean 'iemocap'?); valid: continuous, iemocap, manifest, ravdess, recola",
+            "unknown corpus 'iemocpa' (did you mean 'iemocap'?); valid: ami, cheavd, continuous, iemocap, librispeech",
         ),
         (["--corpus", "iemocap"], "where is iemocap? Give --corpus iemocap=FOLDER, or set SERKIT_IEMOCAP"),
         (["--corpus", "iemocap=/nowhere"], "there is no /nowhere"),

@@ -11,7 +11,9 @@ from serkit import corpora
 from serkit.corpora import common
 from serkit.errors import SerkitError
 
-HELPERS = {"annotations", "common", "miniature", "miniature_recola", "synthesis"}
+HELPERS = {
+    "annotations", "common", "miniature", "miniature_ami", "miniature_cheavd", "miniature_recola", "synthesis",
+}  # fmt: skip
 
 
 def test_every_module_is_a_corpus_or_a_known_helper():
@@ -48,7 +50,7 @@ def test_a_folder_without_the_corpus_says_what_is_expected(name, tmp_path):
 
 def test_a_misspelt_corpus_is_named_with_the_valid_ones():
     with pytest.raises(
-        SerkitError, match=r"'iemocab' .did you mean 'iemocap'.*valid: continuous, iemocap, manifest, ravdess, recola"
+        SerkitError, match=r"'iemocab' .did you mean 'iemocap'.*valid: ami, cheavd, continuous, iemocap, librispeech, manifest, ravdess, recola"
     ):
         corpora.load("iemocab", ".")
 

@@ -1,10 +1,10 @@
-"""li2018's input against a plain loop, analytic signals and edge cases."""
+"""The inputs of li2018 and chang2017 against plain loops, analytic signals and edge cases."""
 
 import numpy as np
 import pytest
 
 from serkit.errors import SerkitError
-from serkit.features import linear_spectrogram, mulaw_spectrogram
+from serkit.features import linear_spectrogram, log_spectrogram, mulaw_spectrogram
 from serkit.features.spectrogram import mulaw, scale, segment_starts
 
 RATE = 16000
@@ -112,3 +112,104 @@ def test_every_frame_is_in_a_segment_and_none_is_padded(frames, hop):
     assert len(starts) == 1 or starts[-1] + 200 == frames
     assert (np.diff(starts) > 0).all()
     assert (np.diff(starts) <= hop).all()
+
+
+def decibels_by_hand(signal, count):
+    """1024 samples every 256, Hann, four bins a row, dB below the loudest; one frame after the other."""
+    padded = np.concatenate([signal, np.zeros(1024)])
+    window = np.sin(np.pi * np.arange(1024) / 1024) ** 2
+    power = np.array([np.abs(np.fft.rfft(window * padded[256 * t : 256 * t + 1024])) ** 2 for t in range(count)])
+    rows = np.array([power[:, 4 * row : 4 * row + 4].mean(axis=1) for row in range(128)]).T
+    return 10 * np.log10(rows / rows.max())
+
+
+def test_log_spectrogram_equals_its_definition(random):
+    signal = random.normal(0, 0.1, 20000) * np.geomspace(1, 1e-4, 20000)
+    expected = decibels_by_hand(signal, 79)  # ceil(20000 / 256)
+    found = log_spectrogram(signal, RATE)
+    assert found.shape == (79, 128)
+    assert found.dtype == np.float32
+    assert (expected < -85).any()
+    np.testing.assert_allclose(found, 1 + expected.clip(-80) / 40, atol=1e-4)
+    np.testing.assert_allclose(log_spectrogram(signal, RATE, range_db=40), 1 + expected.clip(-40) / 20, atol=1e-4)
+
+
+def test_log_spectrogram_is_an_image_of_the_tanh_range(random):
+    values = log_spectrogram(random.normal(size=RATE), RATE, range_db=20)
+    assert values.min() == -1
+    assert values.max() == 1
+
+
+@pytest.mark.parametrize("bands", ["linear", "mel"])
+@pytest.mark.parametrize("frequency", [140, 1020, 7900])
+def test_a_sine_is_in_its_own_row(bands, frequency):
+    import librosa
+
+    values = log_spectrogram(np.sin(2 * np.pi * frequency * np.arange(RATE) / RATE), RATE, bands=bands)
+    peaks = librosa.mel_frequencies(130, fmin=0, fmax=8000)[1:-1] if bands == "mel" else np.arange(31.25, 8000, 62.5)
+    assert (values[:58].argmax(axis=1) == np.abs(peaks - frequency).argmin()).all()
+
+
+def test_mel_rows_are_librosas(random):
+    """Up to the weight of a row: here each is a mean, there an area of one."""
+    import librosa
+
+    signal = random.normal(0, 0.1, RATE).astype(np.float32)
+    bank = librosa.filters.mel(sr=RATE, n_fft=1024, n_mels=128, norm=None)
+    power = np.abs(librosa.stft(signal, n_fft=1024, hop_length=256, center=False)) ** 2
+    rows = (bank / bank.sum(axis=1, keepdims=True)) @ power
+    found = log_spectrogram(signal, RATE, bands="mel")[: rows.shape[1]]
+    expected = librosa.power_to_db(rows, ref=1).T / 40
+    np.testing.assert_allclose(found - expected, (found - expected)[0, 0], atol=1e-3)
+
+
+def test_full_scale_is_a_sine_in_its_bin():
+    """Three bins of a Hann window, of 1, 1/4 and 1/4, make a row of four 1.5 / 4."""
+    sine = np.sin(2 * np.pi * 1015.625 * np.arange(RATE) / RATE)
+    loud = log_spectrogram(sine, RATE, reference="full scale")[:58].max(axis=1)
+    np.testing.assert_allclose(40 * (loud - 1), 10 * np.log10(1.5 / 4), atol=0.01)
+    soft = log_spectrogram(0.01 * sine, RATE, reference="full scale")[:58].max(axis=1)
+    np.testing.assert_allclose(40 * (loud - soft), 40, atol=0.01)
+    np.testing.assert_allclose(log_spectrogram(sine, RATE), log_spectrogram(0.01 * sine, RATE), atol=1e-4)
+
+
+@pytest.mark.parametrize("reference", ["utterance", "full scale"])
+def test_log_spectrogram_of_silence(reference):
+    assert (log_spectrogram(np.zeros(RATE), RATE, reference=reference) == -1).all()
+
+
+def test_rows_above_half_the_rate_are_silent(random):
+    """0 to 11025 Hz, as the paper has it, of 16 kHz audio."""
+    for bands, first in (("linear", 93), ("mel", 117)):
+        values = log_spectrogram(random.normal(size=RATE), RATE, top=11025, bands=bands)
+        assert values.shape == (63, 128)
+        assert (values[:, first:] == -1).all()
+        assert values[:60, : first - 2].min() > -0.5
+    assert log_spectrogram(random.normal(size=22050), 22050, top=11025)[:59].min() > -0.5
+
+
+def test_another_block_size_gives_the_same_image(random, monkeypatch):
+    signal = random.normal(size=RATE)
+    whole = log_spectrogram(signal, RATE)
+    monkeypatch.setattr("serkit.features.spectrogram.BLOCK", 7)
+    np.testing.assert_allclose(log_spectrogram(signal, RATE), whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("samples", [1, 255, 256, 257, 1024])
+def test_log_spectrogram_has_a_frame_every_16_ms(samples):
+    assert log_spectrogram(np.ones(samples), RATE).shape == (-(-samples // 256), 128)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"bands": "bark"}, "unknown bands 'bark'.*valid: linear, mel"),
+        ({"reference": "loud"}, "unknown reference 'loud'.*valid: full scale, utterance"),
+        ({"range_db": 0}, "range_db is a positive number of dB; got 0"),
+        ({"window": 0.008}, "row 2 of 128 linear rows up to 8000 Hz holds no bin: bins are 125 Hz apart"),
+        ({"window": 0.016, "bands": "mel"}, "row 1 of 128 mel rows up to 8000 Hz holds no bin: bins are 62.5 Hz apart"),
+    ],
+)
+def test_bad_settings_of_the_log_spectrogram(options, message):
+    with pytest.raises(SerkitError, match=message):
+        log_spectrogram(np.ones(RATE), RATE, **options)

@@ -92,6 +92,19 @@ def test_the_trace_sees_functions_in_containers_closures_and_our_modules():
     assert fingerprints.of_function(mean)  # installed libraries are left out
 
 
+def test_attributes_are_not_taken_for_globals_of_the_same_name(monkeypatch):
+    def use(values):
+        return values.order, np.random.default_rng(0), FACTOR
+
+    monkeypatch.setitem(globals(), "order", object())  # in a notebook, any name may be in use
+    monkeypatch.setitem(globals(), "random", object())
+    traced = fingerprints.trace(use)
+    assert traced["value FACTOR"] == FACTOR
+    assert not [name for name in traced if name.endswith((" order", " random"))]
+    monkeypatch.setitem(globals(), "FACTOR", np.int64(7))  # a number out of an array is a number
+    assert fingerprints.trace(use)["value FACTOR"] == 7
+
+
 def test_a_named_value_is_followed_by_content_and_shown_by_name(tmp_path):
     def build(kernel):
         return lambda x: kernel * x

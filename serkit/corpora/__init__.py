@@ -32,7 +32,7 @@ from serkit.errors import SerkitError, choose
 __all__ = ["COLUMNS", "LABELS", "MARKER", "NAMES", "Corpus", "Problem", "load", "module"]
 
 # Each name is a module of this package; `serkit.corpora.common` says what such a module holds.
-NAMES = ("continuous", "iemocap", "manifest", "ravdess", "recola")
+NAMES = ("ami", "cheavd", "continuous", "iemocap", "librispeech", "manifest", "ravdess", "recola")
 MARKER = "SERKIT_MINIATURE.json"
 LISTED_PROBLEMS = 5
 

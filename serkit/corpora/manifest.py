@@ -1,4 +1,4 @@
-"""Any corpus, described by a table: own recordings, CHEAVD, MSP-Podcast.
+"""Any corpus, described by a table: own recordings, MSP-Podcast.
 
 The root is a CSV file, UTF-8, with the columns path, label and speaker, and optionally id, gender, session, style,
 split, valence, activation, dominance, text, start and end. Relative paths are relative to the CSV file. A label
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from serkit.corpora.common import NUMERIC, Problem, csv_lines, utterance_table
+from serkit.corpora.common import GENDERS, NUMERIC, Problem, manifest_rows, one_of, utterance_table
 
 TITLE = "Own recordings, described by a CSV file"
 CITATION = ""  # the user's own
@@ -30,7 +30,6 @@ STEREO = "note"
 
 REQUIRED = ("path", "label", "speaker")
 OPTIONAL = ("id", "gender", "session", "style", "split", "valence", "activation", "dominance", "text", "start", "end")
-GENDERS = {"f": "f", "female": "f", "m": "m", "male": "m", "": None}
 STYLES = {"improvised": "improvised", "scripted": "scripted", "": None}
 
 
@@ -49,30 +48,8 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
     Raises:
         SerkitError: there is no such file, it is no CSV in UTF-8, has no row, or lacks a required column.
     """
-    header, lines = csv_lines(root, REQUIRED, HOW_TO_GET)
-    problems = _column_problems(root, header)
-    rows: dict[str, dict] = {}
-    first_of: dict[str, str] = {}
-    for number, values in lines:
-        where = f"{root}:{number}"
-        if len(values) != len(header):
-            what = f"{len(values)} cells under {len(header)} columns; the row is left out"
-            problems.append(Problem("error", what, where, "put text that holds a comma in double quotes"))
-            continue
-        cells = dict(zip(header, (value.strip() for value in values), strict=True))
-        row = _row(root, cells, where, problems)
-        if row is None:
-            continue
-        if row["id"] in rows:
-            what = f"duplicate id {row['id']!r}, first at {rows[row['id']]['where']}; the second is left out"
-            problems.append(Problem("error", what, where, "give each row its own id"))
-            continue
-        if row["path"] in first_of:
-            what = f"duplicate path {cells['path']!r}, first at {first_of[row['path']]}"
-            problems.append(Problem("error", what, where, "remove one of the two rows"))
-        rows[row["id"]] = row
-        first_of.setdefault(row["path"], where)
-    return root, utterance_table(rows.values(), extra=["split"]), problems
+    rows, problems = manifest_rows(root, REQUIRED, OPTIONAL, HOW_TO_GET, _parse)
+    return root, utterance_table(rows, extra=["split"]), problems
 
 
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
@@ -92,48 +69,20 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     ]
 
 
-def _column_problems(root: Path, header: list[str]) -> list[Problem]:
-    known = (*REQUIRED, *OPTIONAL)
-    remedy = f"nothing to do, unless it was meant to be one of {', '.join(known)}"
-    return [
-        Problem("note", f"column {name!r} is not used", f"{root}:1", remedy) for name in header if name not in known
-    ]
-
-
-def _row(root: Path, cells: dict[str, str], where: str, problems: list[Problem]) -> dict | None:
-    """Turn one line into a row of the table; None without a path."""
-    if not cells["path"]:
-        problems.append(Problem("error", "empty path; the row is left out", where, "name the recording"))
-        return None
-    path = (root.parent / Path(cells["path"]).expanduser()).resolve()
-    if not path.is_file():
-        problems.append(
-            Problem("error", f"no recording {cells['path']!r}", where, f"put it at {path}, or mend the path")
-        )
+def _parse(cells: dict[str, str], where: str, problems: list[Problem]) -> dict:
+    """The columns of a row other than id and path."""
     for name, what in (("label", "an empty class"), ("speaker", "an unknown speaker")):
         if not cells[name]:
             problems.append(Problem("error", f"empty {name}: {what}", where, f"fill the {name} in, or remove the row"))
     row = {name: cells[name] or None for name in ("label", "speaker", "session", "split", "text") if name in cells}
     row |= {
-        "id": cells.get("id") or str(Path(cells["path"]).with_suffix("")),
-        "path": str(path),
         "code": row["label"],
-        "gender": _one_of(cells.get("gender", ""), GENDERS, "gender", where, problems),
-        "style": _one_of(cells.get("style", ""), STYLES, "style", where, problems),
-        "where": where,
+        "gender": one_of(cells.get("gender", ""), GENDERS, "gender", where, problems),
+        "style": one_of(cells.get("style", ""), STYLES, "style", where, problems),
     }
     for name in NUMERIC:
         row[name] = _number(cells.get(name, ""), name, where, problems)
     return row
-
-
-def _one_of(given: str, meanings: dict[str, str | None], name: str, where: str, problems: list[Problem]) -> str | None:
-    if given.lower() not in meanings:
-        valid = ", ".join(meaning for meaning in meanings if meaning)
-        problems.append(
-            Problem("error", f"unknown {name} {given!r}", where, f"write one of: {valid}; or leave it empty")
-        )
-    return meanings.get(given.lower())
 
 
 def _number(given: str, name: str, where: str, problems: list[Problem]) -> float:

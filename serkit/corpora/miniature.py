@@ -6,6 +6,7 @@ and so are its texts. The file SERKIT_MINIATURE.json marks it and holds the coun
 expects instead of the published ones.
 """
 
+import importlib
 import os
 import zlib
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from serkit.corpora import MARKER, iemocap
 from serkit.corpora.synthesis import SAMPLE_RATE, Manner, Segment, Voice, plan_words, speak
 from serkit.errors import SerkitError, choose
 
-NAMES = ("iemocap", "recola")
+NAMES = ("ami", "cheavd", "iemocap", "recola")  # but for iemocap, each has a module miniature_<name>
 VERSION = 1  # of the sound and the texts; part of the cache's folder name
 OVERLAP = 0.5  # of the emotions; at 0.5 a linear classifier of mean log-mel bands reaches a UA of about 0.7
 SHORTEST, LONGEST = 0.8, 4.5  # seconds an utterance
@@ -115,7 +116,8 @@ def write(name: str, directory: Path | str, seed: int = 0) -> Path:
         raise SerkitError(f"{directory} is not empty and no miniature; name another folder")
     with files.atomic(directory) as temporary:
         temporary.mkdir()
-        expected = _write_iemocap(temporary, seed) if name == "iemocap" else _write_recola(temporary, seed)
+        own = importlib.import_module(f"serkit.corpora.miniature_{name}") if name != "iemocap" else None
+        expected = own.write(temporary, seed) if own else _write_iemocap(temporary, seed)
         marker = {"name": name, "seed": seed, "version": VERSION, "expected": expected}
         files.write_json(temporary / MARKER, marker)
     return directory
@@ -150,12 +152,6 @@ def _write_iemocap(root: Path, seed: int) -> dict[str, int]:
     left_over.write_bytes(bytes([0, 5, 22, 7]))  # how such files begin
     root, utterances, _ = iemocap.read(root)
     return iemocap.count(utterances, iemocap.alignment_files(root))
-
-
-def _write_recola(root: Path, seed: int) -> dict[str, int]:
-    from serkit.corpora import miniature_recola  # which takes its words and voices from here
-
-    return miniature_recola.write(root, seed)
 
 
 def voice_of(random: np.random.Generator, female: bool) -> Voice:

@@ -7,7 +7,7 @@ training folds only. `extract` runs a front end over a corpus once and keeps the
 from serkit.features.filterbank import kaldi_fbank, stack_frames
 from serkit.features.functionals import is10
 from serkit.features.short_term import short_term_36, z_normalise
-from serkit.features.spectrogram import linear_spectrogram, mulaw_spectrogram
+from serkit.features.spectrogram import linear_spectrogram, log_spectrogram, mulaw_spectrogram
 from serkit.features.store import Features, extract
 from serkit.features.whitening import PCAWhitening
 from serkit.features.yaafe import yaafe_743
@@ -19,6 +19,7 @@ __all__ = [
     "is10",
     "kaldi_fbank",
     "linear_spectrogram",
+    "log_spectrogram",
     "mulaw_spectrogram",
     "short_term_36",
     "stack_frames",

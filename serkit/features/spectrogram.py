@@ -1,7 +1,7 @@
-"""Spectrograms of li2018 (Section 2.1): Hamming 40 ms (640 samples at 16 kHz), 10 ms shift (160), DFT 1600, 0-4 kHz.
+"""Spectrograms: li2018's mu-law companded one, and chang2017's in dB (`log_spectrogram`).
 
-The paper's input is a matrix of 400 frequencies by 200 times for 2 s of speech. Three things it leaves
-open are settled here:
+li2018, Section 2.1: Hamming 40 ms (640 samples at 16 kHz), 10 ms shift (160), DFT 1600, 0-4 kHz. The paper's input
+is a matrix of 400 frequencies by 200 times for 2 s of speech. Three things it leaves open are settled here:
 
 * **Frames.** 2 s hold 197 whole windows, not 200. A frame starts every 10 ms as long as there is
   speech; the signal is followed by zeros so that the last windows are whole: an utterance of N samples
@@ -14,10 +14,10 @@ from typing import Literal
 
 import numpy as np
 
-from serkit.errors import SerkitError
+from serkit.errors import SerkitError, choose
 from serkit.features.signals import check_signal, frames_of
 
-BLOCK = 1024  # frames transformed at a time: the work stays in the processor's cache
+BLOCK = 256  # frames transformed at a time: the work stays in the processor's cache
 
 
 def linear_spectrogram(
@@ -122,6 +122,107 @@ def mulaw_spectrogram(
         SerkitError: as `linear_spectrogram`.
     """
     return mulaw(scale(linear_spectrogram(signal, sample_rate, **settings), lowest), mu)
+
+
+def log_spectrogram(
+    signal: np.ndarray,
+    sample_rate: int,
+    window: float = 0.064,
+    hop: float = 0.016,
+    height: int = 128,
+    top: float = 8000.0,
+    bands: Literal["linear", "mel"] = "linear",
+    reference: Literal["utterance", "full scale"] = "utterance",
+    range_db: float = 80.0,
+) -> np.ndarray:
+    """Spectrogram in dB, scaled to [-1, 1]: an image that a generator with tanh at its end can draw (chang2017, 4).
+
+    The paper says: 1024 samples, 64 ms, 128 pixels high, 0-11 kHz. It leaves the rest open, and audio of 16 kHz holds
+    nothing above 8 kHz: 11025 Hz is half of 22.05 kHz, to which a common library resamples unless told otherwise.
+    Settled here: a periodic Hann window; a hop of a quarter of it; power in dB; the whole range that 16 kHz hold.
+
+    Frames are as in `linear_spectrogram`: frame t begins at t x hop, and zeros follow the signal.
+
+    Args:
+        signal: mono samples, shape (samples,), full scale 1.
+        sample_rate: in Hz.
+        window: length of the window, and of the DFT, in seconds (1024 samples at 16 kHz: bins 15.625 Hz apart).
+        hop: time between two frames in seconds (256 samples at 16 kHz).
+        height: number of rows.
+        top: upper edge in Hz. Rows that lie above half the sample rate hold -1: with 11025, the upper 35 of 128.
+        bands: "linear" rows are equally wide, each the mean power of its bins (at 16 kHz and 8 kHz, four); "mel"
+            rows are triangles on Slaney's mel scale (librosa's), each the weighted mean power of its bins.
+        reference: what 0 dB is: the greatest row of the "utterance" (of the signal given), or a sine of "full scale"
+            in its own bin (a mean over four bins reads 4 to 7 dB less).
+        range_db: what lies further below 0 dB is set to -range_db.
+
+    Returns:
+        float32 of shape (ceil(samples / hop), height), from -1 (-range_db) to 1 (0 dB), lowest frequency first; frames
+        by rows, the transpose of the paper's image. Silence is -1.
+
+    Raises:
+        SerkitError: an empty, non-finite or two-dimensional signal, unknown bands or reference, a range that is not
+            positive, or rows narrower than the bins.
+
+    >>> log_spectrogram(np.ones(32000), 16000).shape
+    (125, 128)
+    """
+    from scipy import fft
+
+    signal = check_signal(signal, sample_rate).astype(np.float32, copy=False)
+    choose(reference, ("utterance", "full scale"), "reference")
+    if not range_db > 0:
+        raise SerkitError(f"range_db is a positive number of dB; got {range_db!r}")
+    length, step = round(window * sample_rate), round(hop * sample_rate)
+    bank, count = _bank(bands, sample_rate, length, height, top), -(-len(signal) // step)
+    padded = np.concatenate([signal, np.zeros(max((count - 1) * step + length - len(signal), 0), np.float32)])
+    frames = frames_of(padded, length, step)
+    taper = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)).astype(np.float32)
+    values = np.empty((count, height), np.float32)
+    for begin in range(0, count, BLOCK):
+        block = slice(begin, min(begin + BLOCK, count))
+        spectrum = fft.rfft(frames[block] * taper, axis=1)
+        np.matmul(spectrum.real**2 + spectrum.imag**2, bank, out=values[block])
+    loudest = float(values.max()) if reference == "utterance" else float(taper.sum() / 2) ** 2
+    if loudest == 0:
+        values.fill(-1)
+        return values
+    values /= loudest
+    np.maximum(values, 10 ** (-range_db / 10), out=values)
+    np.log(values, out=values)
+    values *= 20 / (np.log(10) * range_db)  # dB = 10 log10; -range_db ... 0 is -1 ... 1
+    values += 1
+    return np.clip(values, -1, 1, out=values)
+
+
+def _bank(bands: str, sample_rate: int, length: int, height: int, top: float) -> np.ndarray:
+    """Weights that pool the bins of a DFT to rows, float32 of shape (length // 2 + 1, height).
+
+    The weights of a row sum to 1, or to 0 where it lies above half the sample rate.
+    """
+    choose(bands, ("linear", "mel"), "bands")
+    bins = np.arange(length // 2 + 1)
+    if bands == "linear":
+        row = np.floor(bins * (sample_rate / length) / (top / height) + 1e-6)
+        bank = (row[:, None] == np.arange(height)).astype(np.float32)
+        begins = np.arange(height) * top / height
+    else:
+        import warnings
+
+        from librosa import filters, mel_frequencies
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # rows without a bin are an error below
+            bank = filters.mel(sr=sample_rate, n_fft=length, n_mels=height, fmin=0, fmax=top, norm=None).T
+        begins = mel_frequencies(height + 2, fmin=0, fmax=top)[:-2]
+    total = bank.sum(axis=0)
+    narrow = np.flatnonzero((total == 0) & (begins + sample_rate / length <= sample_rate / 2))
+    if len(narrow):
+        raise SerkitError(
+            f"row {narrow[0] + 1} of {height} {bands} rows up to {top:g} Hz holds no bin: bins are "
+            f"{sample_rate / length:g} Hz apart; use a longer window or fewer rows"
+        )
+    return bank / np.where(total > 0, total, 1)
 
 
 def segment_starts(frames: int, length: int = 200, hop: int = 100) -> np.ndarray:

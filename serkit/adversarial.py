@@ -1,0 +1,388 @@
+"""Alternating training of a generative adversarial network whose discriminator also classifies (chang2017).
+
+Players learn in turns: the generator, the discriminator, and one classifier a task. All but the generator share the
+trunk, a stack of convolutions, so that images without labels shape what the classifiers see. `AlternatingTraining`
+compiles one round of updates into one function, on TensorFlow and on JAX. Without a generator it trains the classifiers
+alone, without a second task only one of them: chang2017's four models.
+
+The losses are those of chang2017, section 2, with predictions y = sigmoid(logit). Means are over the N images:
+
+    L_r = -mean(log y_r)          the discriminator's, over real images
+    L_f = -mean(log(1 - y_g))     the discriminator's, over generated images
+    L_d = L_r + L_f
+    L_g = -mean(log y_g)          the generator's
+
+They are computed from logits: -log y = softplus(-logit) and -log(1 - y) = softplus(logit), which stay finite where a
+sigmoid is rounded to 0 or 1.
+"""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from keras import ops
+
+from serkit import metrics, progress
+from serkit.errors import SerkitError, choose
+
+CHECK_EVERY = 100  # steps between looks at the losses; each look waits for the device
+
+
+def real_loss(logits: Any) -> Any:
+    """L_r of the discriminator's logits for real images, (B, 1): a scalar."""
+    return ops.mean(ops.softplus(-logits))
+
+
+def generated_loss(logits: Any) -> Any:
+    """L_f of the discriminator's logits for generated images, (B, 1): a scalar."""
+    return ops.mean(ops.softplus(logits))
+
+
+def generator_loss(logits: Any) -> Any:
+    """L_g of the discriminator's logits for generated images, (B, 1): a scalar, low where they pass for real ones."""
+    return ops.mean(ops.softplus(-logits))
+
+
+def fuzzy_cross_entropy(targets: Any, logits: Any) -> Any:
+    """Cross entropy of classes that share one probability (chang2017, section 4): a scalar, the mean over images.
+
+    Equation 1 for more than two classes: - sum over classes of target x log softmax(logits). It is lowest where the
+    prediction equals the target; at (0, 0, 0, 1/2, 1/2) that is log 2, not 0.
+
+    Args:
+        targets: (B, classes), rows that sum to 1.
+        logits: (B, classes).
+    """
+    return -ops.mean(ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1))
+
+
+def uniform_noise(random: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
+    """What the generator makes images of: float32, (count, dimensions), between -1 and 1 (Radford 2015, section 4)."""
+    return random.uniform(-1, 1, (count, dimensions)).astype(np.float32)
+
+
+def spectrum_correlation(real: np.ndarray, generated: np.ndarray) -> float:
+    """Correlation of two mean spectra: near 1 where generated images have the energy of real ones at each frequency.
+
+    Args:
+        real: spectrograms, (B, height, width, 1): frequency, then time.
+        generated: (B', height, width', 1).
+
+    Returns:
+        Pearson's correlation over the rows of the images averaged over batch and time; 0 where a spectrum is flat.
+
+    Raises:
+        SerkitError: images of another shape, or of different heights.
+    """
+    real, generated = np.asarray(real), np.asarray(generated)
+    if real.ndim != 4 or generated.ndim != 4 or real.shape[1] != generated.shape[1]:
+        raise SerkitError(
+            f"mean spectra are taken of images (B, height, width, 1) of one height; got {real.shape} and "
+            f"{generated.shape}"
+        )
+    return metrics.pearson(real.mean(axis=(0, 2, 3)), generated.mean(axis=(0, 2, 3)))
+
+
+class AlternatingTraining:
+    """Generator, discriminator and classifiers that learn in turns (chang2017, section 3).
+
+    A round is one update of each player in this order, each by its own Adam:
+
+    ==============  =======================  ======================================
+    player          loss                     what it changes
+    ==============  =======================  ======================================
+    generator       L_g                      generator
+    discriminator   L_d = L_r + L_f          trunk and `real`
+    each task       fuzzy cross entropy      trunk and the task's head
+    ==============  =======================  ======================================
+
+    That holds for moving statistics, too: the generator's learn in its own update alone, and the trunk's from real
+    images alone, with labels or without, because at test time there are no others. Every update normalises by the
+    statistics of its own batch; the discriminator sees real and generated images as two batches.
+
+    Args:
+        trunk: images (B, height, width, 1) -> features (B, F).
+        heads: task -> features -> logits (B, classes), in the order of their updates. Heads may share layers.
+        real: features -> the logit (B, 1) of an image being real; with `generator` only.
+        generator: noise (B, Z) -> images. None trains the classifiers alone.
+        learning_rate: of every player (table 1).
+        beta_1: of Adam. The paper does not say; 0.5 is what the DCGAN it builds upon takes (Radford 2015, section 4).
+
+    Attributes:
+        players: names in the order of the updates: "generator", "discriminator" and the tasks.
+        optimizers: player -> ``keras.optimizers.Adam``.
+
+    Raises:
+        SerkitError: parts that do not belong together, layers that add losses of their own (which no player's loss
+            has), or a backend other than TensorFlow and JAX.
+    """
+
+    def __init__(
+        self,
+        trunk: keras.Model,
+        heads: dict[str, keras.Model],
+        real: keras.Model | None = None,
+        generator: keras.Model | None = None,
+        learning_rate: float = 1e-4,
+        beta_1: float = 0.5,
+    ):
+        backend = choose(keras.backend.backend(), ("tensorflow", "jax"), "backend for alternating training")
+        if (real is None) != (generator is None):
+            raise SerkitError("the generator and `real`, the discriminator's end, go together: give both or neither")
+        if not heads or {"generator", "discriminator"} & set(heads):
+            raise SerkitError(f"heads need at least one task, not called generator or discriminator; got {list(heads)}")
+        self.trunk, self.heads, self.real, self.generator = trunk, dict(heads), real, generator
+        models = [model for model in (generator, trunk, real, *heads.values()) if model is not None]
+        for model in models:
+            if model.losses:
+                raise SerkitError(f"{model.name!r} has layers that add losses (regularisers): take them out")
+        learners = {} if generator is None else {"generator": [generator], "discriminator": [trunk, real]}
+        learners |= {task: [trunk, head] for task, head in heads.items()}
+        self.players = list(learners)
+        self._learned = {player: _unique("trainable_variables", parts) for player, parts in learners.items()}
+        # epsilon is that of TensorFlow 1, which the paper was run on; Keras' own is 1e-7.
+        self.optimizers = {player: keras.optimizers.Adam(learning_rate, beta_1, epsilon=1e-8) for player in learners}
+        for player, optimizer in self.optimizers.items():
+            optimizer.build(self._learned[player])
+        self._variables = _unique("variables", models)
+        self._weights = {id(variable) for variable in _unique("weights", models)}
+        self._everything = [*self._variables, *_unique("variables", self.optimizers.values())]
+        self._compiled = _compiled_on_tensorflow(self) if backend == "tensorflow" else _compiled_on_jax(self)
+
+    def step(self, labelled: Any, targets: dict, unlabelled: Any = None, noise: Any = None) -> dict[str, float]:
+        """One round of updates.
+
+        Batches of one shape are compiled once, at their first step.
+
+        Args:
+            labelled: images (B, height, width, 1).
+            targets: task -> (B, classes).
+            unlabelled: images (B', height, width, 1); with a generator only.
+            noise: (B', Z); see `uniform_noise`. The generator's update and the discriminator's take the same.
+
+        Returns:
+            The loss of each player, each before its own update and after those of the players before it.
+
+        Raises:
+            SerkitError: targets of a task, unlabelled images or noise are missing.
+        """
+        losses = np.asarray(self._step(labelled, targets, unlabelled, noise))
+        return dict(zip(self.players, losses.tolist(), strict=True))
+
+    def _step(self, labelled: Any, targets: dict, unlabelled: Any, noise: Any) -> Any:
+        """`step` without waiting for the losses, (players,)."""
+        for task in self.heads:
+            choose(task, targets, "task among the targets")
+        if self.generator is None:
+            unlabelled = noise = None
+        elif unlabelled is None or noise is None:
+            raise SerkitError("a generator learns from unlabelled images and noise: give both")
+        labels = {task: _tensor(targets[task]) for task in self.heads}
+        return self._compiled((_tensor(labelled), labels, _tensor(unlabelled), _tensor(noise)))
+
+    def fit(
+        self,
+        labelled: Sequence,
+        validate: Callable[[], float],
+        epochs: int,
+        unlabelled: Iterator | None = None,
+        seed: int = 0,
+        patience: int = 5,
+        on_epoch: Callable[[int], None] | None = None,
+        limit: float = 1e4,
+    ) -> pd.DataFrame:
+        """Train until validation gets no better, and go back to the best epoch (chang2017, section 5).
+
+        Training ends after `patience` epochs in a row that are not better than the best one. The paper looks for
+        "lower" values and goes on for a "higher" one; a value that equals the best is not higher and counts as one of
+        the five, so that of equal epochs the first is kept, and a score that never moves ends training.
+
+        Args:
+            labelled: batches ``(images, {task: targets})``, such as a ``keras.utils.PyDataset``: it has a length, is
+                indexed by number, and its ``on_epoch_end``, if any, is called after every epoch. A smaller last batch
+                is compiled for by itself.
+            validate: gives the validation score, more is better; called after every epoch.
+            epochs: at most.
+            unlabelled: an endless iterator of images, as many each time; with a generator only.
+            seed: of the noise.
+            patience: how many epochs without a better score.
+            on_epoch: called with the epoch's number (from 1) after validation, for instance to draw generated images.
+            limit: a loss above counts as divergence. Chance level is log 5 = 1.6 for five classes.
+
+        Returns:
+            One row an epoch: epoch (from 1), the mean loss of each player, validation, and seconds since the
+            beginning. The epoch whose weights the models now have is the first with the highest validation.
+
+        Raises:
+            SerkitError: a loss is not finite or above `limit`, in which case models and optimisers are first set back
+                to the end of the last epoch without such a loss; a validation score that is not finite; no batches.
+        """
+        if not len(labelled):
+            raise SerkitError("there are no labelled batches to train on: the training set is empty")
+        random, began = np.random.default_rng(seed), time.monotonic()
+        rows, best, waited = [], -np.inf, 0
+        unlabelled = iter(() if unlabelled is None else unlabelled)
+        best_state = last_state = self.get_state()
+        for epoch in range(1, epochs + 1):
+            progress.detail(f"epoch {epoch}/{epochs}")
+            try:
+                losses = self._epoch(epoch, labelled, unlabelled, random, limit)
+                state = self._finite_state(epoch, len(labelled))
+            except SerkitError:
+                self.set_state(last_state)
+                raise
+            last_state = state
+            score = float(validate())
+            if not np.isfinite(score):
+                raise SerkitError(f"the validation score of epoch {epoch} is {score}: is the validation set empty?")
+            rows.append({"epoch": epoch, **losses, "validation": score, "seconds": time.monotonic() - began})
+            waited = 0 if score > best else waited + 1
+            if score > best:
+                best, best_state = score, state
+            if on_epoch is not None:
+                on_epoch(epoch)
+            if hasattr(labelled, "on_epoch_end"):
+                labelled.on_epoch_end()
+            if waited == patience:
+                break
+        self.set_state(best_state)
+        return pd.DataFrame(rows)
+
+    def get_state(self) -> list[np.ndarray]:
+        """A copy of everything that learns: weights, moving statistics, dropout's seeds and the optimisers' values."""
+        return [np.array(np.asarray(variable.value)) for variable in self._everything]
+
+    def set_state(self, state: list[np.ndarray]) -> None:
+        """Go back to what `get_state` gave."""
+        for variable, value in zip(self._everything, state, strict=True):
+            variable.assign(value)
+
+    def _epoch(self, epoch: int, labelled: Sequence, unlabelled: Iterator, random, limit: float) -> dict:
+        """Mean losses of one epoch."""
+        pending, seen = [], []
+        for number in range(len(labelled)):
+            others = noise = None
+            if self.generator is not None:
+                others = next(unlabelled, None)
+                if others is None:
+                    raise SerkitError(
+                        f"there are no unlabelled images in epoch {epoch}, step {number + 1}: give an endless iterator"
+                    )
+                noise = uniform_noise(random, len(others), self.generator.input_shape[-1])
+            pending.append(self._step(*labelled[number], others, noise))
+            if len(pending) == CHECK_EVERY or number + 1 == len(labelled):
+                losses = np.array([np.asarray(values) for values in pending])  # (steps, players)
+                for step, player in np.argwhere(~(losses <= limit)):
+                    what = f"the loss of {self.players[player]} is {losses[step, player]:.4g}"
+                    raise _diverged(what, epoch, number + 2 - len(losses) + step)
+                seen.append(losses)
+                pending = []
+        return dict(zip(self.players, np.concatenate(seen).mean(axis=0, dtype=np.float64).tolist(), strict=True))
+
+    def _finite_state(self, epoch: int, steps: int) -> list[np.ndarray]:
+        """The state after an epoch, whose last update may have spoilt weights that no loss has seen yet."""
+        state = self.get_state()
+        finite = _by_id(self._everything, [np.isfinite(values).all() for values in state])
+        bad = [player for player, learned in self._learned.items() if not all(finite[id(one)] for one in learned)]
+        if bad:
+            raise _diverged(f"weights of {', '.join(bad)} are not finite", epoch, steps)
+        return state
+
+    def _loss(self, player: str, values: dict, batch: tuple) -> Any:
+        """A player's loss, by `values` (id of a variable -> tensor), into which what layers write is put."""
+        labelled, targets, unlabelled, noise = batch
+
+        def call(model: keras.Model, inputs: Any, keep: bool) -> Any:
+            """Run a model in training; unless `keep`, its moving statistics stay as they were."""
+            with keras.StatelessScope([(variable, values[id(variable)]) for variable in model.variables]) as scope:
+                outputs = model(inputs, training=True)
+            for variable in model.non_trainable_variables:
+                if keep or id(variable) not in self._weights:  # dropout's seeds always go on
+                    values[id(variable)] = scope.get_current_value(variable)
+            return outputs
+
+        if player in self.heads:
+            logits = call(self.heads[player], call(self.trunk, labelled, True), True)
+            return fuzzy_cross_entropy(targets[player], logits)
+        images = call(self.generator, noise, player == "generator")
+        generated = call(self.real, call(self.trunk, images, False), False)
+        if player == "generator":
+            return generator_loss(generated)
+        return real_loss(call(self.real, call(self.trunk, unlabelled, True), True)) + generated_loss(generated)
+
+
+def _compiled_on_tensorflow(parts: AlternatingTraining) -> Callable[[tuple], Any]:
+    """A function batch -> losses that changes the variables."""
+    import tensorflow as tf
+
+    def update(player: str, batch: tuple) -> tf.Tensor:
+        values = {id(variable): tf.convert_to_tensor(variable.value) for variable in parts._variables}
+        learned = [values[id(variable)] for variable in parts._learned[player]]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(learned)
+            loss = parts._loss(player, values, batch)
+        parts.optimizers[player].apply(tape.gradient(loss, learned), parts._learned[player])
+        for variable in parts._variables:
+            if not variable.trainable:
+                variable.assign(values[id(variable)])
+        return loss
+
+    return tf.function(lambda batch: tf.stack([update(player, batch) for player in parts.players]))
+
+
+def _compiled_on_jax(parts: AlternatingTraining) -> Callable[[tuple], Any]:
+    """The same: a pure function of all values, whose results are put into the variables."""
+    import jax
+
+    def update(player: str, values: dict, batch: tuple) -> tuple[jax.Array, dict]:
+        learned, optimizer = parts._learned[player], parts.optimizers[player]
+
+        def loss(tensors: list) -> tuple[jax.Array, dict]:
+            inside = values | _by_id(learned, tensors)
+            return parts._loss(player, inside, batch), inside
+
+        before = [values[id(variable)] for variable in learned]
+        (value, values), gradients = jax.value_and_grad(loss, has_aux=True)(before)
+        own = [values[id(variable)] for variable in optimizer.variables]
+        after, own = optimizer.stateless_apply(own, gradients, before)
+        return value, values | _by_id(learned, after) | _by_id(optimizer.variables, own)
+
+    @jax.jit
+    def updates(tensors: list, batch: tuple) -> tuple[jax.Array, list]:
+        values, losses = _by_id(parts._everything, tensors), []
+        for player in parts.players:
+            loss, values = update(player, values, batch)
+            losses.append(loss)
+        return jax.numpy.array(losses), [values[id(variable)] for variable in parts._everything]
+
+    def step(batch: tuple) -> jax.Array:
+        losses, tensors = updates([variable.value for variable in parts._everything], batch)
+        for variable, tensor in zip(parts._everything, tensors, strict=True):
+            variable.assign(tensor)
+        return losses
+
+    return step
+
+
+def _diverged(what: str, epoch: int, step: int) -> SerkitError:
+    before = f"after epoch {epoch - 1}" if epoch > 1 else "before training"
+    return SerkitError(
+        f"{what} in epoch {epoch}, step {step}: lower the learning rate, or look for extreme values in the images. "
+        f"The models are as they were {before}"
+    )
+
+
+def _by_id(variables: Sequence[keras.Variable], tensors: Sequence) -> dict:
+    return dict(zip(map(id, variables), tensors, strict=True))
+
+
+def _unique(kind: str, owners: Sequence) -> list[keras.Variable]:
+    """The variables of several models or optimisers, those of shared layers once."""
+    return list({id(variable): variable for owner in owners for variable in getattr(owner, kind)}.values())
+
+
+def _tensor(values: Any) -> Any:
+    return None if values is None else ops.convert_to_tensor(values, "float32")
