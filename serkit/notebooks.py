@@ -128,6 +128,8 @@ def execute(
         raise SerkitError(f"there is no {root}; how to get {corpus}: {module(corpus).HOW_TO_GET}")
     folder = target(paper, corpus, root, out)
     root = str(Path(root).resolve()) if root else ""
+    # The notebook runs in the folder of its results.
+    given |= {name: str(Path(place).resolve()) for name, place in given.items() if name.endswith("_root") and place}
     values = resolve(paper, profile, {**given, "corpus": corpus, "root": root, "out": str(folder)})
     folder.mkdir(parents=True, exist_ok=True)
     executed = folder / "notebook.ipynb"

@@ -6,6 +6,7 @@ is different. Nothing here is typed by hand: the published side comes from `serk
 measured side from the study.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ from serkit.published import table, tables
 # Parameters that say where and how often, not what: they do not make a result another one.
 # `pairs` of test speakers, `seeds` and `repeats` (of a look inside) are repetitions; `timing` is of a step, anywhere.
 WHEREABOUTS = {
-    "corpus", "root", "out", "profile", "seeds", "pairs", "repeats", "timing", "strict", "workers", "scheduler",
+    "corpus", "root", "unlabelled_root", "out", "profile", "seeds", "pairs", "repeats", "timing", "strict", "workers",
+    "scheduler",
 }  # fmt: skip
 CLAIM_COLUMNS = ["paper", "table", "row", "metric", "published", "measured", "sd", "runs", "comparable", "why_not"]
 
@@ -31,23 +33,26 @@ class Results:
         key: of the paper.
         corpus: what was used.
         settings: the notebook's parameters.
+        note: stands beside the corpus on every figure, such as that its labels are a proxy.
+        reasons: further ones why the numbers must not be compared with the paper's.
 
     Attributes:
         folder: where everything goes.
         why_not: why the numbers must not be compared with the paper's; empty when they may.
     """
 
-    def __init__(self, key: str, corpus: Corpus, settings: dict[str, Any]):
-        self.paper, self.corpus, self.settings = papers.find(key), corpus, settings
+    def __init__(self, key: str, corpus: Corpus, settings: dict[str, Any], note: str = "", reasons: Iterable[str] = ()):
+        self.paper, self.corpus, self.settings, self.note = papers.find(key), corpus, settings, note
         self.folder = Path(
             settings["out"] or f"../results/{corpus.name}{'-miniature' * corpus.miniature}/{key}"
         ).resolve()
-        self.why_not = _why_not(self.paper, corpus, settings)
+        self.why_not = [*_why_not(self.paper, corpus, settings), *reasons]
 
     @property
     def label(self) -> str:
-        """What stands on every figure: the corpus, and whether it is a miniature."""
-        return f"{self.corpus.name} miniature (synthetic speech)" if self.corpus.miniature else self.corpus.name
+        """What stands on every figure: the corpus, whether it is a miniature, and the note."""
+        name = f"{self.corpus.name} miniature (synthetic speech)" if self.corpus.miniature else self.corpus.name
+        return f"{name}, {self.note}" if self.note else name
 
     def table(self, name: str, values: pd.DataFrame) -> pd.DataFrame:
         """Save a table as ``tables/<name>.csv`` and return it."""

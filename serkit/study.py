@@ -24,6 +24,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from serkit import files, fingerprints, progress
@@ -41,12 +42,14 @@ class Outcome:
         history: one row an epoch; None where nothing is learnt by epochs.
         model: a Keras model to keep; None keeps none.
         notes: plain values worth keeping, such as the number of weights.
+        arrays: arrays worth keeping, such as images drawn while it trained.
     """
 
     predictions: pd.DataFrame
     history: pd.DataFrame | None = None
     model: Any = None
     notes: dict = field(default_factory=dict)
+    arrays: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -146,6 +149,11 @@ class Study:
 
         return keras.saving.load_model(Path(run["directory"]) / "model.keras", compile=False)
 
+    def arrays(self, run: pd.Series) -> dict[str, np.ndarray]:
+        """The arrays that a run kept, by name."""
+        with np.load(Path(run["directory"]) / "arrays.npz") as stored:
+            return dict(stored)
+
     def _jobs(self, specs: list[dict], workers: int, scheduler: str) -> Iterator[None]:
         if workers <= 1 and not scheduler:
             for spec in specs:
@@ -214,6 +222,8 @@ def execute(study: Study, spec: dict, key: str) -> None:
         files.write_csv(building / "predictions.csv", outcome.predictions)
         if outcome.history is not None:
             files.write_csv(building / "history.csv", outcome.history)
+        if outcome.arrays:
+            np.savez_compressed(building / "arrays.npz", **outcome.arrays)
         if outcome.model is not None:
             outcome.model.save(building / "model.keras")
         files.write_json(building / "run.json", _record(study, spec, outcome, seconds))

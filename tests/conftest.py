@@ -13,6 +13,8 @@ os.environ.setdefault("MPLBACKEND", "agg")
 import numpy as np
 import pytest
 
+pytest.register_assert_rewrite("layer_checks", "notebook_checks")  # or their failures would not say what was found
+
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -1,13 +1,10 @@
 """The khorram2017 notebook, executed in the smoke profile: what its tables, figures and files hold."""
 
-import re
-
 import keras
-import matplotlib.image
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from notebook_checks import check_figures, check_outputs, check_that_results_say_miniature, table
 
 import serkit.layers  # noqa: F401  (before a model with them is read)
 from serkit import audio, corpora, metrics, notebooks, published
@@ -30,18 +27,17 @@ def labels():
     return table.assign(frame=table.groupby("id").cumcount())
 
 
-def table(folder, name):
-    return pd.read_csv(folder / "tables" / f"{name}.csv")
-
-
 def runs_of(folder, dimension, model):
     """The predictions of one network, by seed."""
     runs = table(folder, "runs").query("dimension == @dimension and model == @model")
     return [pd.read_csv(folder / "runs" / key / "predictions.csv", dtype={"id": str}) for key in runs["key"]]
 
 
+def test_results_say_miniature(folder):
+    check_that_results_say_miniature(folder, "khorram2017", "recola")
+
+
 def test_claims(folder):
-    assert folder.parts[-2:] == ("recola-miniature", "khorram2017")
     claims = table(folder, "claims")
     assert len(claims) == sum(len(published.table("khorram2017", number)) for number in (1, 2))
     measured = claims[claims["measured"].notna()]
@@ -126,24 +122,15 @@ def test_predictions_to_submit_are_those_of_the_runs(folder):
 
 
 def test_figures_are_drawn(folder):
-    names = {path.stem for path in (folder / "figures").glob("*.png")}
-    assert names == {
+    names = {
         "figure1_filter_length", "figure4_downsampling", "figure5_trajectories", "input", "learning", "reach", "scores",
         "spectrum", "toy", "trajectories",
     }  # fmt: skip
-    assert names == {path.stem for path in (folder / "figures").glob("*.pdf")}
-    for name in names:
-        image = matplotlib.image.imread(folder / "figures" / f"{name}.png")
-        assert min(image.shape[:2]) > 300
-        assert image[..., :3].std() > 0.05, f"{name} is blank"
+    check_figures(folder, names)
 
 
 def test_no_error_and_no_warning_in_the_notebook(folder):
-    notebook = nbformat.read(folder / "notebook.ipynb", as_version=4)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert not [output for output in outputs if output.output_type == "error"]
-    errors = "".join(output.text for output in outputs if output.get("name") == "stderr")
-    assert not re.search("warning", errors, re.IGNORECASE), errors
+    check_outputs(folder)
 
 
 def test_bad_input_inside_the_notebook_is_one_clear_message(tmp_path):

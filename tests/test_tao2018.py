@@ -1,15 +1,19 @@
 """The tao2018 notebook, executed in the smoke profile: what its tables and figures hold."""
 
 import json
-import re
 from pathlib import Path
 
 import keras
-import matplotlib.image
-import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from notebook_checks import (
+    check_figures,
+    check_outputs,
+    check_that_results_say_miniature,
+    check_that_runs_are_found_again,
+    table,
+)
 from sklearn import metrics as reference
 
 from serkit import audio, features, layers, notebooks, published, splits, training
@@ -27,10 +31,6 @@ def folder(tmp_path_factory):
     return notebooks.execute("tao2018", profile="smoke", out=tmp_path_factory.mktemp("results"))
 
 
-def table(folder, name):
-    return pd.read_csv(folder / "tables" / f"{name}.csv")
-
-
 def predictions(folder):
     """Of every network: validation and test."""
     runs = table(folder, "runs").set_index("model")["key"]
@@ -38,8 +38,7 @@ def predictions(folder):
 
 
 def test_results_say_miniature(folder):
-    assert folder.parts[-2:] == ("iemocap-miniature", "tao2018")
-    assert "synthetic miniature of iemocap, not the corpus" in (folder / "notebook.ipynb").read_text()
+    check_that_results_say_miniature(folder, "tao2018", "iemocap")
 
 
 def test_every_published_number_is_measured_and_none_comparable(folder):
@@ -144,14 +143,8 @@ def test_cost_and_lottery(folder):
 
 
 def test_figures_are_drawn(folder):
-    names = {path.stem for path in (folder / "figures").glob("*.png")}
-    assert names == {
-        "attention", "classes", "combination", "confusion", "cost", "input", "learning", "lottery", "toy",
-    }  # fmt: skip
-    for name in names:
-        image = matplotlib.image.imread(folder / "figures" / f"{name}.png")
-        assert min(image.shape[:2]) > 300
-        assert image[..., :3].std() > 0.05, f"{name} is blank"
+    names = {"attention", "classes", "combination", "confusion", "cost", "input", "learning", "lottery", "toy"}
+    check_figures(folder, names)
 
 
 def test_runs_are_recorded_and_not_repeated(folder):
@@ -163,19 +156,11 @@ def test_runs_are_recorded_and_not_repeated(folder):
     assert not any("pairs" in record["settings"] or "FOLDS" in str(record["data"]) for record in trained), (
         "more pairs do not make the first ones anew"
     )
-    times = {path: path.stat().st_mtime_ns for path in records}
-    tables = {path: path.read_bytes() for path in (folder / "tables").glob("*.csv")}
-    assert notebooks.execute("tao2018", profile="smoke", out=folder.parents[1]) == folder
-    assert {path: path.stat().st_mtime_ns for path in (folder / "runs").glob("*/run.json")} == times
-    assert {path: path.read_bytes() for path in (folder / "tables").glob("*.csv")} == tables
+    check_that_runs_are_found_again(folder, "tao2018")
 
 
 def test_no_error_and_no_warning_in_the_notebook(folder):
-    notebook = nbformat.read(folder / "notebook.ipynb", as_version=4)
-    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert not [output for output in outputs if output.output_type == "error"]
-    errors = "".join(output.text for output in outputs if output.get("name") == "stderr")
-    assert not re.search("warning", errors, re.IGNORECASE), errors
+    check_outputs(folder)
 
 
 @pytest.mark.parametrize(

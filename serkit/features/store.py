@@ -22,7 +22,7 @@ from serkit import audio, files, fingerprints
 from serkit.errors import SerkitError
 from serkit.progress import track
 
-PART = 64  # utterances in a part
+PART, PART_BYTES = 64, 2**26  # utterances in a part, and bytes of audio after which it is full
 NAMED = 5  # bad utterances that an error names before it only counts
 
 
@@ -96,7 +96,7 @@ def extract(
         settings: what to pass on to it; plain values.
         sample_rate: in Hz; audio of another rate is resampled.
         directory: where stores are kept; default the user's cache folder.
-        workers: processes; default one a core, at most one a part of 64 utterances.
+        workers: processes; default one a core, at most one a part of 64 utterances or 64 MB.
 
     Returns:
         The stored features.
@@ -126,10 +126,7 @@ def extract(
         return Features(final)
     building = final.with_name(final.name + ".partial")
     building.mkdir(parents=True, exist_ok=True)
-    jobs = [
-        (building / f"part-{first // PART:05d}.npz", utterances.iloc[first : first + PART])
-        for first in range(0, len(utterances), PART)
-    ]
+    jobs = [(building / f"part-{number:05d}.npz", part) for number, part in enumerate(_parts(utterances))]
     waiting = [job for job in jobs if not job[0].exists()]
     count = min(workers or os.cpu_count() or 1, max(len(waiting), 1))
     done = Parallel(n_jobs=count, return_as="generator_unordered")(
@@ -147,6 +144,18 @@ def extract(
     _assemble([path for path, _ in jobs], hashes, about, final)
     files.remove(building)
     return Features(final)
+
+
+def _parts(utterances: pd.DataFrame) -> list[pd.DataFrame]:
+    """Divide the utterances into parts whose features fit into memory, be they words or meetings."""
+    sizes = [Path(path).stat().st_size for path in utterances["path"]]
+    firsts, held = [0], 0
+    for place, size in enumerate(sizes):
+        if place > firsts[-1] and (place - firsts[-1] == PART or held + size > PART_BYTES):
+            firsts.append(place)
+            held = 0
+        held += size
+    return [utterances.iloc[first:last] for first, last in zip(firsts, [*firsts[1:], len(utterances)], strict=True)]
 
 
 def _extract_part(path: Path, items: list, front_end: Callable, settings: dict, sample_rate: int) -> list[str]:

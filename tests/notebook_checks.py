@@ -1,0 +1,106 @@
+"""What the tests of every notebook look at: its tables, figures and outputs, and that finished runs are kept.
+
+And two ways into a notebook without executing all of it: `definitions` and `run_cell`.
+"""
+
+import ast
+import re
+from pathlib import Path
+from typing import Any
+
+import matplotlib.image
+import nbformat
+import pandas as pd
+
+from serkit import notebooks, papers
+
+
+def table(folder: Path, name: str) -> pd.DataFrame:
+    """A table among the results in `folder`."""
+    return pd.read_csv(folder / "tables" / f"{name}.csv")
+
+
+def check_that_results_say_miniature(folder: Path, key: str, corpus: str) -> None:
+    """They stand under a name that says so, and the notebook says so too."""
+    assert folder.parts[-2:] == (f"{corpus}-miniature", key)
+    assert f"synthetic miniature of {corpus}, not the corpus" in (folder / "notebook.ipynb").read_text()
+
+
+def check_figures(folder: Path, names: set[str]) -> None:
+    """There are these figures and no others, as PNG and as PDF, and something is drawn in each."""
+    for suffix in ("png", "pdf"):
+        assert {path.stem for path in (folder / "figures").glob(f"*.{suffix}")} == names
+    for name in names:
+        image = matplotlib.image.imread(folder / "figures" / f"{name}.png")
+        assert min(image.shape[:2]) > 300
+        assert image[..., :3].std() > 0.05, f"{name} is blank"
+
+
+def check_outputs(folder: Path) -> None:
+    """The executed notebook holds no error, no warning and no line that a library prints as it starts."""
+    notebook = nbformat.read(folder / "notebook.ipynb", as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert outputs
+    assert not [output for output in outputs if output.output_type == "error"]
+    printed = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    assert not re.search("warning", printed, re.IGNORECASE), printed
+    assert "0000 00:00" not in "".join(output.get("text", "") for output in outputs)
+
+
+def check_that_runs_are_found_again(folder: Path, key: str, **given: Any) -> None:
+    """The same execution once more does no run anew, and its tables are the same to the byte."""
+    times, tables = _times_of_runs(folder), _bytes_of_tables(folder)
+    assert times
+    assert notebooks.execute(key, profile="smoke", out=folder.parents[1], **given) == folder
+    assert _times_of_runs(folder) == times
+    assert _bytes_of_tables(folder) == tables
+
+
+def _times_of_runs(folder: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/run.json")}
+
+
+def _bytes_of_tables(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.glob("tables/*.csv")}
+
+
+def definitions(key: str, *names: str, **values: Any) -> dict[str, Any]:
+    """Take functions, classes and constants out of a notebook, together with its imports and parameters.
+
+    Args:
+        key: of the paper.
+        names: of what is wanted and of what it uses.
+        values: stand for parameters, and for what else the notebook would have made by then.
+
+    Returns:
+        The names that the notebook's code sees; what a function of it is called with may be changed there.
+    """
+    space = {**notebooks.parameters(papers.find(key)), **values}
+    for node in ast.parse("\n".join(_code(key))).body:
+        if isinstance(node, ast.Import | ast.ImportFrom) or _defined(node) & set(names):
+            _execute(ast.Module([node], []), key, space)
+    assert set(names) <= set(space), f"the notebook of {key} lacks {set(names) - set(space)}"
+    return space
+
+
+def run_cell(key: str, mark: str, space: dict[str, Any]) -> None:
+    """Execute the one code cell of a notebook that holds the text `mark`, with the names in `space`."""
+    (source,) = [source for source in _code(key) if mark in source]
+    _execute(ast.parse(source), key, space)
+
+
+def _code(key: str) -> list[str]:
+    notebook = nbformat.read(notebooks.path_of(papers.find(key)), as_version=4)
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _defined(node: ast.stmt) -> set[str]:
+    """The names that a statement gives a meaning."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    return {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+
+
+def _execute(tree: ast.Module, key: str, space: dict[str, Any]) -> None:
+    exec(compile(tree, papers.find(key).notebook, "exec"), space)
