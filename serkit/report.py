@@ -15,7 +15,7 @@ import pandas as pd
 
 from serkit import files, metrics, papers
 from serkit.corpora import Corpus
-from serkit.published import table, tables
+from serkit.published import everything
 
 # Parameters that say where and how often, not what: they do not make a result another one.
 # `pairs` of test speakers, `seeds` and `repeats` (of a look inside) are repetitions; `timing` is of a step, anywhere.
@@ -78,8 +78,7 @@ class Results:
         Returns:
             One row a published number, columns `CLAIM_COLUMNS`.
         """
-        numbered = [table(self.paper.key, number).assign(table=number) for number in tables(self.paper.key)]
-        published = pd.concat(numbered).rename(columns={"value": "published"})
+        published = everything(self.paper.key).rename(columns={"value": "published"})
         joined = published.merge(measured, on=["table", "row", "metric"], how="left")
         missing = joined["measured"].isna()
         why = "; ".join(self.why_not)
@@ -129,6 +128,26 @@ def measured_scores(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def fold_scores(
+    predictions: pd.DataFrame, measures: dict = metrics.ACCURACIES, by: tuple[str, ...] = ("model", "fold", "seed")
+) -> pd.DataFrame:
+    """The measures of each single run, in percent.
+
+    Args:
+        predictions: of all runs; columns label, predicted and those of `by`.
+        measures: name -> ``metric(y_true, y_pred)``.
+        by: what makes a run.
+
+    Returns:
+        One row a run, in the order of `predictions`: the columns of `by`, then the measures.
+    """
+    return pd.DataFrame(
+        dict(zip(by, run, strict=True))
+        | {name: round(100 * metric(part["label"], part["predicted"]), 2) for name, metric in measures.items()}
+        for run, part in predictions.groupby(list(by), sort=False)
+    )
 
 
 def score_table(predictions: pd.DataFrame, measures: dict = metrics.ACCURACIES) -> pd.DataFrame:

@@ -173,6 +173,48 @@ def test_utterances_are_whole_and_go_with_their_targets(spoken, ids):
     assert order == batches.order.tolist()
 
 
+def test_utterances_may_be_cut_or_filled_to_one_length(spoken, ids):
+    batches = Sequences(spoken, ids, {"emotion": np.arange(40)}, batch_size=8, seed=0, length=50)
+    assert set(batches.lengths) == {50}
+    order = []
+    for number in range(len(batches)):
+        inputs, told = batches[number]
+        assert inputs["frames"].shape == (8, 50, 3)
+        for values, valid, place in zip(inputs["frames"], inputs["valid"], told["emotion"], strict=True):
+            kept = spoken[ids[place]][:50]
+            assert valid.tolist() == [True] * len(kept) + [False] * (50 - len(kept))
+            np.testing.assert_array_equal(values[: len(kept)], kept)
+            assert not values[len(kept) :].any()
+            order.append(place)
+    assert sorted(order) == list(range(40))
+    frames = np.minimum([len(spoken[name]) for name in ids], 50)
+    assert batches.frames.tolist() == frames.tolist()
+    assert batches.padding == pytest.approx(1 - frames.sum() / (40 * 50))
+    shorter = Sequences(spoken, ids[:3], length=5)  # below the shortest length that batches have else
+    assert shorter[0]["frames"].shape == (3, 5, 3)
+
+
+def test_a_transform_may_change_the_dims(spoken, ids):
+    """It is given one utterance's frames and no padding, cut where all are cut; the store is as it was."""
+    seen = []
+
+    def doubled(values):
+        seen.append(len(values))
+        return np.concatenate([values, values + 1], axis=1)[:, :5]
+
+    batches = Sequences(spoken, ids, None, doubled, batch_size=7, length=60)
+    assert batches.dims == 5
+    for number, chosen in enumerate(batches.batches):
+        inputs = batches[number]
+        assert inputs["frames"].shape == (len(chosen), 60, 5)
+        for values, valid, place in zip(inputs["frames"], inputs["valid"], chosen, strict=True):
+            kept = spoken[ids[place]][:60]
+            np.testing.assert_array_equal(values[valid], np.concatenate([kept, kept + 1], axis=1)[:, :5])
+            assert not values[~valid].any(), "padding comes after the transform"
+    assert set(seen) == {min(len(spoken[name]), 60) for name in ids}
+    assert Sequences(spoken, ids).dims == 3
+
+
 def test_zero_frames_are_valid_where_there_is_speech(tmp_path):
     batches = Sequences(stored_as(tmp_path, ["u", "v"], [np.zeros((20, 3)), np.ones((30, 3))]), ["u", "v"])
     assert batches[0]["valid"].sum(axis=1).tolist() == [20, 30]

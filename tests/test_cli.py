@@ -3,6 +3,7 @@
 import json
 
 import nbformat
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
@@ -47,6 +48,46 @@ def test_mistakes_are_named_at_once(arguments, message):
     assert result.exit_code == 1
     assert message in result.output
     assert "Traceback" not in result.output
+
+
+@pytest.fixture
+def executed(tmp_path, monkeypatch):
+    """What the command would execute: paper, corpus and root of each."""
+    seen = []
+
+    def execute(key, corpus, root, profile, out, **given):
+        seen.append((key, corpus, root))
+        (tmp_path / "tables").mkdir(exist_ok=True)
+        pd.DataFrame(columns=report.CLAIM_COLUMNS).to_csv(tmp_path / "tables" / "claims.csv")
+        return tmp_path
+
+    monkeypatch.setattr(notebooks, "execute", execute)
+    return seen
+
+
+def test_without_a_corpus_a_paper_runs_on_each_of_its_own(executed):
+    result = serkit("reproduce", "zhao2018", "--profile", "smoke")
+    assert result.exit_code == 0, result.output
+    assert executed == [("zhao2018", "iemocap", ""), ("zhao2018", "cheavd", "")]
+    assert "zhao2018 on the cheavd miniature, profile smoke" in result.output
+    executed.clear()
+    assert serkit("reproduce").exit_code == 0
+    assert executed == [(paper.key, corpus, "") for paper in papers.PAPERS.values() for corpus in paper.own]
+
+
+def test_a_corpus_goes_to_the_papers_that_take_it(executed, tmp_path):
+    place = str(tmp_path)
+    assert serkit("reproduce", "zhao2018", "--corpus", f"cheavd={place}").exit_code == 0
+    assert executed == [("zhao2018", "cheavd", place)]
+    executed.clear()
+    result = serkit("reproduce", "li2018", "zhao2018", "--corpus", f"cheavd={place}", "--corpus", f"ravdess={place}")
+    assert result.exit_code == 0, result.output
+    assert executed == [("li2018", "ravdess", place), ("zhao2018", "cheavd", place), ("zhao2018", "ravdess", place)]
+    executed.clear()
+    result = serkit("reproduce", "li2018", "--corpus", f"cheavd={place}")
+    assert result.exit_code == 1
+    assert "li2018 does not run on 'cheavd'; it takes: iemocap, ravdess, manifest" in result.output
+    assert not executed
 
 
 def test_values_are_read_as_the_parameters_own_type():

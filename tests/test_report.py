@@ -89,6 +89,47 @@ def test_each_difference_makes_it_not_comparable(tmp_path, predictions, found, c
     assert reason in claims.loc[claims["measured"].notna(), "why_not"].iloc[0]
 
 
+def zhao(tmp_path, name, **given):
+    settings = {**papers.profile_values(papers.find("zhao2018"), "paper"), "out": str(tmp_path), "seeds": 1}
+    return report.Results("zhao2018", corpus(name), settings, **given)
+
+
+def test_a_paper_may_have_several_corpora(tmp_path):
+    assert papers.find("zhao2018").own == ("iemocap", "cheavd")
+    assert papers.find("li2018").own == ("iemocap",)
+    for paper in papers.PAPERS.values():
+        assert paper.corpora[: len(paper.own)] == paper.own
+        assert len(set(paper.corpora)) == len(paper.corpora)
+    assert zhao(tmp_path, "iemocap").why_not == zhao(tmp_path, "cheavd").why_not == []
+    assert zhao(tmp_path, "ravdess").why_not == ["corpus ravdess; the paper's is iemocap and cheavd"]
+
+
+def test_a_note_stands_beside_the_corpus(tmp_path):
+    result = zhao(tmp_path, "cheavd", note="labels are a proxy")
+    assert result.label == "cheavd, labels are a proxy"
+    assert result.why_not == [], "a note alone is no reason"
+    figure, _ = plt.subplots()
+    result.figure("noted", figure)
+    assert "zhao2018 on cheavd, labels are a proxy" in [text.get_text() for text in figure.texts]
+    plt.close(figure)
+    assert zhao(tmp_path, "cheavd").label == "cheavd"
+
+
+def test_further_reasons_make_it_not_comparable(tmp_path, predictions):
+    reasons = ["valence is guessed from the words", "the actors are others"]
+    result = report.Results(
+        "li2018", corpus(), {**PAPER_SETTINGS, "out": str(tmp_path), "epochs": 49}, "a proxy", iter(reasons)
+    )
+    assert result.why_not == ["epochs = 49 (paper: 50)", *reasons]
+    assert "**Not comparable** with the paper's numbers (iemocap, a proxy)" in result.banner()
+    assert all(f"* {reason}" in result.banner() for reason in reasons)
+    claims = result.claims(report.measured_scores(predictions, 1))
+    assert not claims["comparable"].any()
+    assert set(claims.loc[claims["measured"].notna(), "why_not"]) == {"; ".join(result.why_not)}
+    alone = report.Results("li2018", corpus(), {**PAPER_SETTINGS, "out": str(tmp_path)}, reasons=reasons[:1])
+    assert not alone.claims(report.measured_scores(predictions, 1))["comparable"].any()
+
+
 def test_where_and_how_often_does_not_matter(tmp_path):
     result = results(tmp_path, seeds=7, workers=4, scheduler="tcp://x", profile="mine")
     assert result.why_not == []

@@ -157,3 +157,94 @@ def test_partitions_that_cannot_be(partitioned):
         shared = partitioned.assign(speaker=partitioned["speaker"].replace({other: one}))
         with pytest.raises(SerkitError, match=f"{sides} share speakers: {one}"):
             splits.by_partition(shared)
+
+
+@pytest.fixture
+def sessions(utterances):
+    return utterances.assign(session="Ses0" + utterances["speaker"].str[1])
+
+
+def test_the_halves_of_each_session_validate_and_are_tested(sessions):
+    folds = splits.session_halves(sessions)
+    ways = [(session, *way) for session in "123" for way in ("mf", "fm")]
+    for fold, (session, tested, validating) in zip(folds, ways, strict=True):
+        assert fold.name == f"session Ses0{session}, {tested} tested"
+        assert {name[:2] for name in fold.test} == {tested + session}
+        assert {name[:2] for name in fold.validation} == {validating + session}
+        assert sorted(fold.train + fold.validation + fold.test) == sorted(sessions["id"])
+    assert sorted(name for fold in folds for name in fold.test) == sorted(sessions["id"])
+
+
+def test_one_half_of_each_session_may_do(sessions):
+    folds = splits.session_halves(sessions, both=False)
+    tested = [{name[:2] for name in fold.test} for fold in folds]
+    assert tested == [{"m1"}, {"f2"}, {"m3"}]
+    every = splits.session_halves(sessions)
+    assert all(fold in every for fold in folds)
+
+
+def test_women_and_men_are_dealt_into_groups_where_there_are_no_sessions(utterances):
+    folds = splits.session_halves(utterances, groups=2)
+    assert [fold.name for fold in folds] == [f"group {group}, {gender} tested" for group in (1, 2) for gender in "mf"]
+    sides = [[sorted({name[:2] for name in side}) for side in (fold.test, fold.validation)] for fold in folds]
+    assert sides[0] == [["m1", "m3"], ["f1", "f3"]]
+    assert sides[3] == [["f2"], ["m2"]]
+    assert [len(fold.train) for fold in folds] == [8, 8, 16, 16]
+
+
+def test_halves_that_cannot_be(sessions):
+    for column, remedy in (("speaker", "name one"), ("gender", "name one"), ("session", "deal the speakers into gr")):
+        lacking = sessions.assign(**{column: sessions[column].where(sessions["id"] != "f1-happy-1", None)})
+        with pytest.raises(SerkitError, match=f"1 utterances have no {column}, the first is f1-happy-1: {remedy}"):
+            splits.session_halves(lacking)
+    with pytest.raises(SerkitError, match="1 session: two or more are needed"):
+        splits.session_halves(sessions[sessions["session"] == "Ses01"])
+    with pytest.raises(SerkitError, match="session Ses02 has no speaker of gender 'f' to validate on"):
+        splits.session_halves(sessions[sessions["speaker"] != "f2"])
+    with pytest.raises(SerkitError, match="train and test share speakers"):
+        splits.session_halves(sessions.assign(session=np.arange(len(sessions)) % 3))
+
+
+def test_speakers_without_a_name_are_not_compared_but_those_with_one_are(utterances):
+    fold = splits.Fold("x", tuple(utterances["id"][8:]), tuple(utterances["id"][:4]), tuple(utterances["id"][4:8]))
+    for missing in (None, np.nan):
+        nobody = utterances.assign(speaker=missing)
+        assert splits.assert_disjoint(fold, nobody) is fold
+        some = nobody.assign(speaker=["S1" if name.endswith("happy-0") else missing for name in utterances["id"]])
+        with pytest.raises(SerkitError, match="train and test share speakers: S1"):
+            splits.assert_disjoint(fold, some)
+
+
+def test_a_partition_is_dealt_by_speaker_and_gender(utterances):
+    more = pd.concat([utterances, utterances.assign(speaker=utterances["speaker"] + "x", id=utterances["id"] + "x")])
+    dealt = splits.deal_partition(more)
+    pd.testing.assert_frame_equal(dealt.drop(columns="partition"), more)
+    people = dealt.drop_duplicates("speaker")
+    assert len(dealt.drop_duplicates(["speaker", "partition"])) == len(people) == 12
+    assert people.groupby(["partition", "gender"]).size().to_dict() == {
+        ("dev", "f"): 1, ("dev", "m"): 1, ("test", "f"): 1, ("test", "m"): 1, ("train", "f"): 4, ("train", "m"): 4,
+    }  # fmt: skip
+    fold = splits.by_partition(dealt)
+    assert [len(side) for side in (fold.train, fold.validation, fold.test)] == [32, 8, 8]
+    wide = splits.deal_partition(more, dev=1 / 2, test=0).drop_duplicates("speaker")["partition"]
+    assert wide.value_counts().to_dict() == {"dev": 6, "train": 6}
+
+
+def test_a_dealt_partition_is_the_seeds_and_not_the_orders(utterances, random):
+    def dealt(table, seed):
+        return splits.deal_partition(table, seed=seed).set_index("id")["partition"].sort_index().tolist()
+
+    assert dealt(utterances, 0) == dealt(utterances.sample(frac=1, random_state=1), 0)
+    assert len({tuple(dealt(utterances, seed)) for seed in range(5)}) > 1
+    nobody_says = splits.deal_partition(utterances.assign(gender=None), 1 / 3, 1 / 3)
+    assert nobody_says.drop_duplicates("speaker")["partition"].value_counts().to_dict() == {
+        "train": 2, "dev": 2, "test": 2,
+    }  # fmt: skip
+
+
+def test_partitions_that_cannot_be_dealt(utterances):
+    with pytest.raises(SerkitError, match="2 speakers of gender 'f' are too few for a partition: add speakers"):
+        splits.deal_partition(utterances[utterances["speaker"] != "f3"])
+    utterances.loc[3, "speaker"] = None
+    with pytest.raises(SerkitError, match="1 utterances have no speaker, the first is f1-happy-1: name one"):
+        splits.deal_partition(utterances)

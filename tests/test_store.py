@@ -101,6 +101,39 @@ def test_in_parallel_the_same(utterances, tmp_path, monkeypatch):
     assert one.fingerprint == two.fingerprint
 
 
+def test_a_part_is_full_by_number_or_by_size(tmp_path, monkeypatch):
+    """Meetings of an hour must not be put together by the dozen."""
+    sizes = [10, 10, 10, 10, 10, 90, 200, 5, 60, 40, 1]
+    rows = []
+    for number, size in enumerate(sizes):
+        (tmp_path / f"u{number}").write_bytes(bytes(size))
+        rows.append({"id": f"u{number}", "path": str(tmp_path / f"u{number}")})
+    monkeypatch.setattr(store_module, "PART", 4)
+    monkeypatch.setattr(store_module, "PART_BYTES", 100)
+    parts = store_module._parts(pd.DataFrame(rows))
+    found = [[int(name[1:]) for name in part["id"]] for part in parts]
+    assert found == [[0, 1, 2, 3], [4, 5], [6], [7, 8], [9, 10]]
+    monkeypatch.setattr(store_module, "PART_BYTES", 10**6)
+    assert [len(part) for part in store_module._parts(pd.DataFrame(rows))] == [4, 4, 3]
+
+
+def test_the_size_of_parts_changes_no_value(utterances, tmp_path, monkeypatch):
+    assemble, counts = store_module._assemble, []
+
+    def watched(parts, *others):
+        counts.append(len(parts))
+        assemble(parts, *others)
+
+    monkeypatch.setattr(store_module, "_assemble", watched)
+    whole = extract(utterances, linear_spectrogram, directory=tmp_path / "one", workers=1)
+    monkeypatch.setattr(store_module, "PART_BYTES", 25_000)  # the first two fit, each of the others is too large
+    divided = extract(utterances, linear_spectrogram, directory=tmp_path / "two", workers=1)
+    assert counts == [1, 4]
+    assert divided.fingerprint == whole.fingerprint
+    np.testing.assert_array_equal(divided.values, whole.values)
+    pd.testing.assert_frame_equal(divided.index, whole.index)
+
+
 def test_travels_as_a_path(utterances, tmp_path):
     stored = store(utterances, tmp_path)
     assert stored.values.any()

@@ -57,6 +57,24 @@ def test_runs_are_stored_and_found_again(tmp_path):
     assert set(record) >= {"spec", "data", "code", "seconds", "peak_memory_mib", "device", "versions", "backend"}
 
 
+def drawing(seed):
+    images = np.arange(6, dtype=np.float32).reshape(2, 3) * seed
+    arrays = {"images": images, "steps": np.array([1, 2])} if seed else {}
+    return study.Outcome(pd.DataFrame({"id": ["a"], "p": [seed]}), arrays=arrays)
+
+
+def test_arrays_are_kept_with_their_run(tmp_path):
+    kept = study.Study(tmp_path, drawing)
+    for _ in range(2):  # made, then found
+        runs = kept.complete(study.grid(seed=[3, 0, 2]))
+        for place, seed in ((0, 3), (2, 2)):
+            arrays = kept.arrays(runs.iloc[place])
+            assert set(arrays) == {"images", "steps"}
+            np.testing.assert_array_equal(arrays["images"], np.array([[0, 1, 2], [3, 4, 5]]) * seed)
+            assert arrays["images"].dtype == np.float32
+    assert len(list(tmp_path.glob("*/arrays.npz"))) == 2, "a run without arrays keeps none"
+
+
 def test_the_key_follows_values_code_and_data(tmp_path, monkeypatch):
     key = study.Study(tmp_path, run).key(SPECS[0])
     assert study.Study(tmp_path / "elsewhere", run).key(SPECS[0]) == key

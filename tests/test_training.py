@@ -2,11 +2,14 @@
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 
 from serkit import metrics, training
-from serkit.batches import Recordings
+from serkit.batches import Recordings, Sequences
 from serkit.errors import SerkitError
+from serkit.features import Features
+from serkit.layers import WeightedPooling
 
 
 def small_model(decay=0.0):
@@ -160,3 +163,58 @@ def test_training_stops_by_the_development_ccc(random):
     found = metrics.ccc(np.concatenate([truth["b"], truth["a"]]), np.concatenate([predicted["b"], predicted["a"]]))
     assert history["dev_ccc"].max() == pytest.approx(found, abs=1e-6)
     assert history["dev_ccc"].iloc[-1] > history["dev_ccc"].iloc[0]
+
+
+@pytest.fixture
+def sequences(tmp_path, random):
+    """Utterances of 1 to 40 frames, with 3 features."""
+    lengths = {"short": 1, "a": 7, "b": 20, "c": 33, "d": 40}
+    np.save(tmp_path / "features.npy", random.normal(size=(sum(lengths.values()), 3)).astype(np.float32))
+    index = {"id": list(lengths), "offset": np.cumsum([0, *lengths.values()])[:-1], "frames": list(lengths.values())}
+    pd.DataFrame(index).to_csv(tmp_path / "index.csv", index=False)
+    return Features(tmp_path), list(lengths)
+
+
+def attentive(below, pooling):
+    frames, valid = keras.Input((None, 3), name="frames"), keras.Input((None,), dtype="bool", name="valid")
+    hidden = keras.layers.Bidirectional(keras.layers.LSTM(4, return_sequences=True), name=below)(frames, mask=valid)
+    pooled = WeightedPooling(kernel_initializer="random_normal", name=pooling)(hidden, mask=valid)
+    return keras.Model({"frames": frames, "valid": valid}, {"emotion": keras.layers.Dense(2, name="emotion")(pooled)})
+
+
+def test_attention_is_the_softmax_of_what_is_pooled(sequences):
+    """The weights that the model's own layer gives its own frames, worked out by hand; and they pool to its output."""
+    stored, ids = sequences
+    training.seed_everything(1)
+    model = attentive("below", "attention")
+    kernel = 5 * model.get_layer("attention").get_weights()[0]
+    model.get_layer("attention").set_weights([kernel])
+    before = [weights.copy() for weights in model.get_weights()]
+    plain = training.attention_of(model, Sequences(stored, ids, batch_size=2), "below", "attention")
+    assert sorted(plain) == sorted(ids)
+    states = keras.Model(model.input, model.get_layer("below").output)
+    pooled = keras.Model(model.input, model.get_layer("attention").output)
+    for name, (hidden, weights) in plain.items():
+        frames = len(stored[name])
+        alone = {"frames": np.zeros((1, frames + 2, 3)), "valid": np.arange(frames + 2)[None] < frames}
+        alone["frames"][0, :frames] = stored[name]
+        assert hidden.shape == (frames, 8)
+        np.testing.assert_allclose(hidden, states.predict_on_batch(alone)[0, :frames], atol=1e-6)
+        scores = np.exp(hidden @ kernel[:, 0])
+        np.testing.assert_allclose(weights, scores / scores.sum(), atol=1e-6)
+        np.testing.assert_allclose(weights @ hidden, pooled.predict_on_batch(alone)[0], atol=1e-6)
+    assert np.ptp(plain["d"][1]) > 0.01, "frames differ in weight"
+    for then, now in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(then, now)
+    shuffled = Sequences(stored, ids, {"emotion": np.zeros(5)}, batch_size=2, seed=3)
+    for name, (_, weights) in training.attention_of(model, shuffled, "below", "attention").items():
+        np.testing.assert_allclose(weights, plain[name][1], atol=1e-6)
+
+
+def test_attention_is_found_under_the_usual_names(sequences):
+    stored, ids = sequences
+    found = training.attention_of(attentive("recurrent", "pooling"), Sequences(stored, ids))
+    assert [len(weights) for _, weights in found.values()] == [1, 7, 20, 33, 40]
+    assert all(weights.sum() == pytest.approx(1, abs=1e-5) for _, weights in found.values())
+    with pytest.raises(ValueError, match="No such layer: pooling"):
+        training.attention_of(attentive("recurrent", "attention"), Sequences(stored, ids))

@@ -62,3 +62,12 @@ def table(paper: str, number: int) -> pd.DataFrame:
     text = dict.fromkeys(COLUMNS, str) | {"value": float}
     path = _FOLDER / f"{paper}_table{number}.csv"
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"value": [""]})
+
+
+def everything(paper: str) -> pd.DataFrame:
+    """Read all tables of a paper, one below the other: columns `COLUMNS` and table, its number.
+
+    Raises:
+        SerkitError: there is no such paper.
+    """
+    return pd.concat([table(paper, number).assign(table=number) for number in tables(paper)], ignore_index=True)
