@@ -32,7 +32,7 @@ def class_histogram(labels: pd.Series, groups: pd.Series, classes: Sequence[str]
     for place, total in enumerate(below):
         axis.annotate(f"{total:.0f}", (place, total), ha="center", va="bottom")
     axis.set(ylabel="utterances", ylim=(0, below.max() * 1.12))
-    axis.legend(title=groups.name, frameon=False)
+    axis.legend(title=groups.name, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     axis.spines[["top", "right"]].set_visible(False)
     return figure
 
@@ -204,5 +204,5 @@ def fold_spread(
         axis.set_xticks(range(len(models)), models, rotation=25, ha="right", rotation_mode="anchor")
         axis.set(ylabel=label, ylim=(0, 100), xlim=(-0.5, len(models) - 0.5))
         axis.spines[["top", "right"]].set_visible(False)
-    found[0].legend(frameon=False, loc="lower left")
+    found[0].legend(frameon=False, loc="best")
     return figure

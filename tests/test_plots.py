@@ -75,6 +75,7 @@ def test_every_cell_of_a_confusion_matrix_has_room_for_its_text(classes, random)
     for axis, (title, counts) in zip(figure.axes, matrices.items(), strict=True):
         assert axis.get_title() == title
         cell = axis.get_window_extent().width / classes
+        assert cell > 0.45 * figure.dpi, "inches: more classes make a larger figure"
         texts = axis.texts
         assert len(texts) == classes**2
         assert max(text.get_window_extent().width for text in texts) < cell

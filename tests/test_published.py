@@ -65,6 +65,17 @@ def test_every_table_is_there(paper):
     assert published.tables(paper) == PAPERS[paper]
 
 
+@pytest.mark.parametrize(("paper", "numbers"), PAPERS.items())
+def test_all_tables_one_below_the_other(paper, numbers):
+    found = published.everything(paper)
+    assert list(found.columns) == [*published.COLUMNS, "table"]
+    assert found.index.tolist() == list(range(len(found)))
+    assert found["table"].unique().tolist() == numbers
+    for number in numbers:
+        part = found[found["table"] == number].drop(columns="table").reset_index(drop=True)
+        assert part.equals(published.table(paper, number))
+
+
 @pytest.mark.parametrize(("paper", "number"), ALL)
 def test_form(paper, number):
     table = published.table(paper, number)

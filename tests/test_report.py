@@ -176,3 +176,23 @@ def test_other_measures_and_folds_that_are_repetitions(predictions):
     assert row["MAF fold mean"] == pytest.approx(np.mean(by_fold), abs=0.005)
     assert row["MAF low"] <= row["MAF"] <= row["MAF high"]
     assert not {"WA", "floor WA"} & set(row.index)
+
+
+def test_each_run_has_its_own_scores(predictions):
+    found = report.fold_scores(predictions, {"WA": metrics.wa, "MAF": metrics.macro_f1})
+    assert list(found.columns) == ["model", "fold", "seed", "WA", "MAF"]
+    parts = predictions.groupby(["model", "fold", "seed"], sort=False)
+    assert found[["model", "fold", "seed"]].to_numpy().tolist() == [list(run) for run, _ in parts], "in their order"
+    for name, metric in (("WA", metrics.wa), ("MAF", metrics.macro_f1)):
+        expected = [100 * metric(part["label"], part["predicted"]) for _, part in parts]
+        assert found[name].tolist() == pytest.approx(expected, abs=0.005)
+
+
+def test_a_run_is_what_it_is_said_to_be(predictions):
+    right = predictions.assign(dataset="other", predicted=predictions["label"])
+    both = pd.concat([predictions.assign(dataset="one"), right], ignore_index=True)
+    found = report.fold_scores(both, by=("dataset", "model", "fold", "seed"))
+    assert list(found.columns) == ["dataset", "model", "fold", "seed", "WA", "UA"]
+    assert len(found) == 2 * 12
+    assert (found.loc[found["dataset"] == "other", ["WA", "UA"]] == 100).all(axis=None)
+    assert found.loc[found["dataset"] == "one", "WA"].mean() < 95

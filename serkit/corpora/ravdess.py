@@ -37,7 +37,7 @@ CITATION = """\
 LICENCE = "CC BY-NC-SA 4.0"
 REDISTRIBUTABLE = False  # not for every purpose: the licence forbids commercial use
 HOW_TO_GET = """\
-RAVDESS is open (CC BY-NC-SA 4.0): `serkit download ravdess`, or unpack Audio_Speech_Actors_01-24.zip of
+RAVDESS is open (CC BY-NC-SA 4.0): unpack Audio_Speech_Actors_01-24.zip of
 https://zenodo.org/records/1188976, and give the folder that holds the actors:
   ravdess/
     Actor_01/03-01-01-01-01-01-01.wav ... Actor_24/

@@ -1,0 +1,540 @@
+"""The chang2017 notebook, executed in the smoke profile: what its tables, figures and runs hold.
+
+Besides, small executions at other settings: one long enough for the generator to learn, one that searches, and one on
+RAVDESS, whose valence is a proxy. Scores are computed again from the stored predictions, by a rule written afresh here.
+"""
+
+import inspect
+import json
+import re
+import zlib
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from notebook_checks import (
+    check_figures,
+    check_outputs,
+    check_that_results_say_miniature,
+    check_that_runs_are_found_again,
+    definitions,
+    run_cell,
+    table,
+)
+
+from serkit import audio, corpora, notebooks, papers, published
+from serkit.errors import SerkitError
+
+MODELS = ["BasicCNN", "MultitaskCNN", "BasicDCGAN", "MultitaskDCGAN"]
+CLASSES = ["Very Neg.", "Neg.", "Neu.", "Pos.", "Very Pos."]
+POOLED = {1: "negative", 2: "negative", 3: "neutral", 4: "positive", 5: "positive"}
+SMOKE = papers.profile_values(papers.find("chang2017"), "smoke")
+PER_MODEL = ("crop_widths", "learning_rates", "batch_sizes", "filter_sizes", "filter_counts")
+GIVEN = {"learning_rates": [0.01] * 4}  # at 0.001, two epochs leave all answers in one class
+ONE = {"models": ["BasicCNN"], "shares": []} | dict(zip(PER_MODEL, ([32], [0.001], [16], [5], [4]), strict=True))
+LEARN = {"models": ["BasicDCGAN"], "shares": []} | dict(zip(PER_MODEL, ([64], [0.001], [16], [5], [12]), strict=True))
+NETWORKS = ("TASKS", "start", "widths", "convolve", "trunk_of", "generator_of", "parts_of")
+RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("results"), **GIVEN)
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """BasicDCGAN alone, for the 16 epochs of the quick profile."""
+    return notebooks.execute("chang2017", out=tmp_path_factory.mktemp("learnt"), **LEARN)
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    given = ONE | {"search": 1, "search_filters": [4, 8]}
+    return notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("searched"), **given)
+
+
+@pytest.fixture(scope="module")
+def acted(tmp_path_factory):
+    """Four actors of RAVDESS, each with every emotion in both intensities."""
+    if not RAVDESS.is_dir():
+        pytest.skip("RAVDESS is not at hand")
+    root = tmp_path_factory.mktemp("ravdess")
+    for actor in range(1, 5):
+        (root / f"Actor_{actor:02d}").mkdir()
+        for path in sorted((RAVDESS / f"Actor_{actor:02d}").glob("03-01-*-01-01-*.flac")):
+            (root / path.parent.name / path.name).symlink_to(path)
+    given = ONE | {"strict": False, "groups": 2, "epochs": 1}
+    out = tmp_path_factory.mktemp("acted")
+    return notebooks.execute("chang2017", "ravdess", str(root), "smoke", out, **given)
+
+
+@pytest.fixture(params=["folder", "learnt"])
+def measured(request):
+    return request.getfixturevalue(request.param)
+
+
+def runs_of(folder):
+    """Of each model, the run of the study."""
+    return table(folder, "runs").set_index("model")
+
+
+def predictions(folder, model):
+    return pd.read_csv(folder / "runs" / runs_of(folder).loc[model, "key"] / "predictions.csv")
+
+
+def history(folder, model):
+    return pd.read_csv(folder / "runs" / runs_of(folder).loc[model, "key"] / "history.csv")
+
+
+def images(folder, model):
+    with np.load(folder / "runs" / runs_of(folder).loc[model, "key"] / "arrays.npz") as stored:
+        return {name: values.astype(float) for name, values in stored.items()}
+
+
+def answers(told, task="valence"):
+    """Of each utterance: the rating, what is right (both sides of a tie), what is called, the expected value."""
+    rating = np.clip(told[task].to_numpy(float), 1, 5)
+    chances = told[[f"{task} {number}" for number in range(1, 6)]].to_numpy()
+    distance = np.abs(rating[:, None] - np.arange(1, 6))
+    nearest = distance < distance.min(axis=1, keepdims=True) + 1e-6
+    right = [set(np.flatnonzero(row) + 1) for row in nearest]
+    return rating, right, (chances.argmax(axis=1) + 1).tolist(), chances @ np.arange(1, 6)
+
+
+def counted(right, called, classes):
+    """Answers by true class and called class: a right one once, where it was called; a wrong one shared by the tie."""
+    matrix = pd.DataFrame(0.0, list(classes), list(classes))
+    for accepted, answer in zip(right, called, strict=True):
+        for true in {answer} if answer in accepted else accepted:
+            matrix.loc[true, answer] += 1 / (1 if answer in accepted else len(accepted))
+    return matrix
+
+
+def mean_recall(matrix):
+    occurs = matrix.sum(axis=1) > 0
+    return 100 * np.mean((np.diag(matrix) / matrix.sum(axis=1))[occurs])
+
+
+def scores(told, task="valence"):
+    """As the notebook names them, in plain NumPy."""
+    rating, right, called, expected = answers(told, task)
+    pooled = [{POOLED[number] for number in accepted} for accepted in right]
+    three = counted(pooled, [POOLED[number] for number in called], ("negative", "neutral", "positive"))
+    return {
+        "Accuracy (5 class)": mean_recall(counted(right, called, range(1, 6))),
+        "Accuracy (3 class)": mean_recall(three),
+        "Pearson Correlation": np.corrcoef(rating, expected)[0, 1],
+        "WA (5 class)": 100 * np.mean([answer in accepted for answer, accepted in zip(called, right, strict=True)]),
+    }
+
+
+def test_results_say_miniature(folder):
+    check_that_results_say_miniature(folder, "chang2017", "iemocap")
+
+
+def test_every_published_number_has_a_row_and_none_is_comparable(folder):
+    claims = table(folder, "claims")
+    assert len(claims) == sum(len(published.table("chang2017", number)) for number in (1, 2, 3)) == 20 + 12 + 25
+    assert not claims["comparable"].any()
+    found = claims[claims["measured"].notna()]
+    assert found["why_not"].str.contains("synthetic miniature of iemocap, not the corpus").all()
+    assert found["why_not"].str.contains(r"unlabelled speech: AMI.* \(synthetic miniature\), not AMI").all()
+    assert found["why_not"].str.contains(r"epochs = 2 \(paper: 200\)").all()
+    assert not found["why_not"].str.contains("seeds|workers|unlabelled_root").any(), "these make no other result"
+    assert (claims.loc[claims["measured"].isna(), "why_not"] == "not measured here").all()
+    assert claims.loc[claims["table"] == 1, "measured"].isna().all(), "nothing was searched for"
+    assert claims.loc[claims["table"] == 2, "measured"].notna().all()
+
+
+def test_table_2_agrees_with_the_stored_predictions(measured):
+    claims = table(measured, "claims").query("table == 2 and runs > 0").set_index(["row", "metric"])
+    by_fold = table(measured, "folds").set_index("model")
+    models = runs_of(measured).index.tolist()
+    assert models in (MODELS, ["BasicDCGAN"])
+    assert len(claims) == 3 * len(models)
+    for model in models:
+        for name, expected in scores(predictions(measured, model)).items():
+            assert by_fold.loc[model, name] == pytest.approx(expected, abs=1e-4)
+            if not name.startswith("WA"):
+                assert claims.loc[(model, name), "measured"] == pytest.approx(expected, abs=2e-4)
+
+
+def test_scores_of_any_answers(random):
+    """Ratings of two, three and four raters, one beyond the scale; answers of all classes."""
+    told = pd.DataFrame()
+    for task in ("valence", "activation"):
+        told[task] = random.choice([1, 4 / 3, 1.5, 2.25, 2.5, 8 / 3, 3, 3.5, 4, 4.5, 4.75, 5, 5.5], 400)
+        told[[f"{task} {number}" for number in range(1, 6)]] = random.dirichlet(np.ones(5), 400)
+    scores_of = definitions("chang2017", "scores_of")["scores_of"]
+    for task in ("valence", "activation"):
+        assert scores_of(told, task) == pytest.approx(scores(told, task), abs=1e-6)
+    assert scores(told, "valence") != pytest.approx(scores(told, "activation"), abs=0.1)
+
+
+def test_confusion_matrices_and_table_3(measured):
+    for model in runs_of(measured).index:
+        _, right, called, _ = answers(predictions(measured, model))
+        found = table(measured, f"confusion_{model}").set_index("true")
+        assert found.index.tolist() == found.columns.tolist() == CLASSES
+        expected = counted(right, called, range(1, 6))
+        np.testing.assert_allclose(found, expected, atol=1e-9)
+        assert expected.to_numpy().sum() == pytest.approx(17)
+        if model == "BasicDCGAN":
+            claims = table(measured, "claims").query("table == 3").set_index(["row", "metric"])["measured"]
+            shares = expected.div(expected.sum(axis=1).where(lambda count: count > 0), axis=0).to_numpy()
+            for row, true in enumerate(CLASSES):
+                told = [claims[true, f"predicted {name}"] for name in CLASSES]
+                assert told == pytest.approx(shares[row].tolist(), abs=1e-4, nan_ok=True)
+            assert claims.notna().sum() >= 5 * 3, "most classes occur"
+
+
+def test_activation_is_scored_where_it_was_learnt(folder):
+    found = table(folder, "activation").set_index("model")
+    assert found.index.tolist() == ["MultitaskCNN", "MultitaskDCGAN"]
+    for model in MODELS:
+        told = predictions(folder, model)
+        assert ("activation 1" in told) == (model in found.index)
+        if model in found.index:
+            assert found.loc[model].to_dict() == pytest.approx(scores(told, "activation"), abs=1e-3)
+            np.testing.assert_allclose(told.filter(regex=r"activation \d").sum(axis=1), 1, atol=1e-5)
+
+
+def test_differences_are_those_of_the_scores(folder):
+    differences, by_fold = table(folder, "differences"), table(folder, "folds").set_index("model")
+    assert list(zip(differences["minus"], differences["model"], strict=True)) == 2 * list(combinations(MODELS, 2))
+    told = published.table("chang2017", 2).set_index(["row", "metric"])["value"]
+    for row in differences.to_dict("records"):
+        gap = by_fold.loc[row["model"], row["measure"]] - by_fold.loc[row["minus"], row["measure"]]
+        assert row["mean"] == pytest.approx(gap, abs=0.006)
+        assert (row["runs"], row["runs better"]) == (1, int(gap > 0))
+        in_paper = told[row["model"], row["measure"]] - told[row["minus"], row["measure"]]
+        assert row["paper"] == pytest.approx(in_paper, abs=0.006)
+
+
+def test_one_speaker_is_tested_the_other_of_the_session_validates(folder, iemocap_miniature):
+    people = corpora.load("iemocap", iemocap_miniature).utterances.set_index("id")["speaker"]
+    (row,) = table(folder, "splits").to_dict("records")
+    for model in MODELS:
+        told = predictions(folder, model)
+        assert set(told["speaker"]) == {"Ses01M"}
+        assert sorted(told["id"]) == sorted(people.index[people == "Ses01M"])
+    assert row["fold"] == "session 1, m tested"
+    assert row["test"] == (people == "Ses01M").sum() == 17
+    assert row["validation"] == (people == "Ses01F").sum() == 17
+    assert row["train"] == (~people.str.startswith("Ses01")).sum() == 132
+
+
+def test_drawing_makes_valences_more_even(folder, iemocap_miniature):
+    """By half: a class is drawn in proportion to the root of its mass in training."""
+    speech = corpora.load("iemocap", iemocap_miniature).utterances
+    training = speech.loc[~speech["speaker"].str.startswith("Ses01"), "valence"].to_numpy()
+    mass = (1 - np.abs(training[:, None] - np.arange(1, 6))).clip(0).mean(axis=0)
+    found = table(folder, "mass")
+    assert found["class"].tolist() == CLASSES
+    np.testing.assert_allclose(found["as found"], mass, atol=1e-4)
+    np.testing.assert_allclose(found["as drawn"], np.sqrt(mass) / np.sqrt(mass).sum(), rtol=2e-3)
+
+
+def test_settings_and_sizes(folder):
+    settings, sizes = table(folder, "settings").set_index("model"), table(folder, "sizes").set_index("model")
+    expected = {"crop width": 32, "learning rate": 0.01, "batch size": 16, "filter size": 5, "filters": 4}
+    assert settings.index.tolist() == sizes.index.tolist() == MODELS
+    for model in MODELS:
+        assert settings.loc[model].to_dict() == sizes.loc[model, list(expected)].to_dict() == expected
+        assert sizes.loc[model, "trunk"] == trunk_size(4, 5) == runs_of(folder).loc[model, "weights"] == 1364
+        generator = generator_size(4, 5, 32, 32) if model.endswith("DCGAN") else np.nan
+        assert sizes.loc[model, "generator"] == pytest.approx(generator, nan_ok=True)
+
+
+def trunk_size(filters, kernel):
+    """Of four convolutions; the last three are normalised (scale, shift, mean, variance)."""
+    one = kernel**2 * filters + 1
+    return (kernel**2 + 1) * filters + 3 * (one + 4) * filters
+
+
+def generator_size(filters, kernel, width, noise):
+    dense = 8 * (width // 16) * filters
+    return (noise + 1) * dense + 4 * dense + 3 * (kernel**2 * filters + 1 + 4) * filters + kernel**2 * filters + 1
+
+
+def test_networks_at_the_sizes_of_the_paper():
+    paper = papers.profile_values(papers.find("chang2017"), "paper")
+    parts_of = definitions("chang2017", *NETWORKS, **{name: paper[name] for name in ("units", "noise")})["parts_of"]
+    names = ("crop width", "learning rate", "batch size", "filter size", "filters")
+    for model, *values in zip(MODELS, *(paper[name] for name in PER_MODEL), strict=True):
+        setting = dict(zip(names, values, strict=True))
+        told = published.table("chang2017", 1).set_index(["metric", "row"])["value"]
+        spaced = re.sub("(CNN|DCGAN)", r" \1", model)
+        rows = ("Crop Width", "Learning Rate", "Batch Size", "Filter Size", "No. of Filters")
+        assert values == [told[spaced, row] for row in rows]
+        parts, features = parts_of(model, setting), setting["filters"] * 8 * setting["crop width"] // 16
+        assert parts["trunk"].input_shape == (None, 128, setting["crop width"], 1)
+        assert parts["trunk"].output_shape == (None, features)
+        assert parts["trunk"].count_params() == trunk_size(setting["filters"], setting["filter size"])
+        assert list(parts["heads"]) == ["valence", "activation"][: 1 + model.startswith("Multitask")]
+        heads = list(parts["heads"].values())
+        assert all(head.count_params() == (features + 1) * 128 + 129 * 5 for head in heads)
+        assert len({id(head.get_layer("shared")) for head in heads}) == 1, "the shared layer"
+        assert ("generator" in parts) == ("real" in parts) == model.endswith("DCGAN")
+        if "generator" in parts:
+            assert parts["generator"].output_shape == parts["trunk"].input_shape
+            expected = generator_size(setting["filters"], setting["filter size"], setting["crop width"], 100)
+            assert parts["generator"].count_params() == expected
+            assert parts["real"].count_params() == features + 1
+
+
+def test_histories_hold_the_losses_of_all_players(folder):
+    for model in MODELS:
+        players = ["generator", "discriminator"] * model.endswith("DCGAN")
+        players += ["valence", "activation"][: 1 + model.startswith("Multitask")]
+        followed = ["correlation"] * model.endswith("DCGAN")
+        found = history(folder, model)
+        assert found.columns.tolist() == ["epoch", *players, "validation", "seconds", *followed]
+        assert found["epoch"].tolist() == [1, 2]
+        assert np.isfinite(found.to_numpy()).all()
+        assert runs_of(folder).loc[model, "validation"] == pytest.approx(found["validation"].max())
+    assert table(folder, "cost")["model"].tolist() == MODELS
+    assert (table(folder, "cost")["seconds an epoch"] > 0).all()
+
+
+def test_all_of_the_unlabelled_speech_is_the_run_of_the_study(folder):
+    unlabelled = table(folder, "unlabelled").set_index("share")
+    assert unlabelled.index.tolist() == sorted({*SMOKE["shares"], 1.0})
+    main = table(folder, "folds").set_index("model").loc["BasicDCGAN"]
+    assert unlabelled.loc[1.0].to_dict() == main.to_dict()
+    records = {path.parent.name: json.loads(path.read_text())["spec"] for path in folder.glob("runs/*/run.json")}
+    assert len(records) == 4 + 1, "and is not made twice"
+    (without,) = [key for key, spec in records.items() if spec["share"] == 0]
+    assert records[without]["model"] == "BasicDCGAN"
+    told = pd.read_csv(folder / "runs" / without / "predictions.csv")
+    found = scores(told)
+    assert unlabelled.loc[0.0, list(found)].to_dict() == pytest.approx(found, abs=1e-4)
+    assert (told["valence 1"] != predictions(folder, "BasicDCGAN")["valence 1"]).any(), "it heard no meetings"
+
+
+def test_generated_images_are_kept_for_every_epoch(folder):
+    for model in MODELS:
+        directory = folder / "runs" / runs_of(folder).loc[model, "key"]
+        assert (directory / "arrays.npz").exists() == model.endswith("DCGAN")
+    for model in MODELS[2:]:
+        stored = images(folder, model)
+        assert stored["drawn"].shape == (2, 4, 128, 32)
+        assert stored["real"].shape == (4, 128, 32)
+        assert all(np.abs(values).max() <= 1 for values in stored.values())
+        assert np.ptp(stored["real"]) > 1
+        assert (stored["drawn"][0] != stored["drawn"][1]).any(), "the generator learns"
+
+
+def test_the_generator_does_not_collapse(learnt):
+    """Its images have their energy where speech has it, and another noise gives another image."""
+    found = history(learnt, "BasicDCGAN")
+    assert found["epoch"].tolist() == list(range(1, 17))
+    assert found["correlation"].iloc[0] < 0.5
+    assert found["correlation"].iloc[-8:].mean() > 0.8, "one epoch alone goes up and down"
+    stored = images(learnt, "BasicDCGAN")
+    assert stored["drawn"].shape == (16, 4, 128, 64)
+    last = stored["drawn"][-1]
+    assert np.abs(last).max() <= 1
+    for one, other in combinations(range(4), 2):
+        assert np.abs(last[one] - last[other]).mean() > 0.05
+        assert np.abs(stored["real"][one] - stored["real"][other]).mean() > 0.05
+    spectra = [values.mean(axis=(0, 2)) for values in (stored["real"], last)]
+    assert np.corrcoef(*spectra)[0, 1] > 0.5
+
+
+def test_figures_are_drawn(folder):
+    names = {"valence", "crops", "confusion", "spread", "generated", "players", "learning", "unlabelled"}
+    check_figures(folder, names)
+
+
+def test_figures_without_a_generator(searched):
+    check_figures(searched, {"valence", "crops", "confusion", "spread", "learning"})
+
+
+def test_no_error_and_no_warning_in_the_notebook(measured):
+    check_outputs(measured)
+
+
+def test_runs_are_recorded_and_not_repeated(folder):
+    for path in folder.glob("runs/*/run.json"):
+        record = json.loads(path.read_text())
+        assert record["settings"]["epochs"] == record["notes"]["epochs"] == 2
+        assert record["settings"]["units"] == SMOKE["units"]
+        assert not {"folds", "models", "seeds", "search", "shares"} & set(record["settings"]), (
+            "more runs make none anew"
+        )
+        assert "FOLDS" not in str(record["data"])
+    check_that_runs_are_found_again(folder, "chang2017", **GIVEN)
+
+
+def test_a_search_fills_table_1_and_the_study_takes_what_it_found(searched):
+    (trial,) = table(searched, "search").to_dict("records")
+    assert (trial["model"], trial["setting"]) == ("BasicCNN", "trial 1")
+    assert trial["crop width"] in (64, 128)
+    assert trial["learning rate"] in (1e-3, 1e-4, 1e-5)
+    assert trial["batch size"] in (64, 128, 256)
+    assert 2 <= trial["filter size"] <= trial["crop width"] // 8
+    assert trial["filters"] in (4, 8)
+    (settings,) = table(searched, "settings").to_dict("records")
+    assert settings.pop("model") == "BasicCNN"
+    assert settings == {name: trial[name] for name in settings}
+    assert settings != {"crop width": 32, "learning rate": 0.001, "batch size": 16, "filter size": 5, "filters": 4}
+    assert runs_of(searched).loc["BasicCNN", "weights"] == trunk_size(trial["filters"], trial["filter size"])
+    claims = table(searched, "claims").query("table == 1").set_index(["metric", "row"])
+    measured = claims.loc[claims["measured"].notna(), "measured"]
+    names = dict(
+        zip(settings, ("Crop Width", "Learning Rate", "Batch Size", "Filter Size", "No. of Filters"), strict=True)
+    )
+    assert measured.to_dict() == {("Basic CNN", names[name]): value for name, value in settings.items()}
+    assert claims.loc[claims["measured"].notna(), "why_not"].str.contains(r"search_filters = \[4, 8\]").all()
+    trials = [json.loads(path.read_text())["spec"]["setting"] for path in searched.glob("runs/*/run.json")]
+    assert sorted(trials) == ["BasicCNN", "trial 1"]
+
+
+PROXY = {  # in the order of RAVDESS' codes: label -> valence and activation, then those of the strong intensity
+    "neutral": ((3, 3), None), "calm": ((4, 2), (5, 3)), "happy": ((4, 4), (5, 5)), "sad": ((2, 2), (1, 3)),
+    "angry": ((2, 4), (1, 5)), "fearful": ((2, 4), (1, 5)), "disgusted": ((2, 3), (1, 4)),
+    "surprised": ((3, 4), (3, 5)),
+}  # fmt: skip
+
+
+def test_valence_by_proxy_says_so(acted):
+    assert acted.parts[-2:] == ("ravdess", "chang2017")
+    steps = table(acted, "proxy")
+    found = {(row.label, row.strong): (row.valence, row.activation) for row in steps.itertuples()}
+    expected = {(label, strong): both[strong] for label, both in PROXY.items() for strong in (False, True)}
+    assert found == {key: value for key, value in expected.items() if value}
+    told = predictions(acted, "BasicCNN").set_index("id")
+    for name, row in told.iterrows():
+        emotion, intensity = name.split("-")[2:4]
+        assert (row["valence"], row["activation"]) == list(PROXY.values())[int(emotion) - 1][intensity == "02"]
+    assert len(told) == 15
+    assert set(told["speaker"]) == {"Actor_01"}
+    (row,) = table(acted, "splits").to_dict("records")
+    assert row == {"fold": "group 1, m tested", "train": 30, "validation": 15, "test": 15}
+    claims = table(acted, "claims")
+    assert not claims["comparable"].any()
+    why = claims.loc[claims["measured"].notna(), "why_not"]
+    assert len(why) == 3
+    assert why.str.contains("corpus ravdess; the paper's is iemocap").all()
+    assert why.str.contains("valence and activation by proxy").all()
+    assert "(ravdess, valence by proxy)" in (acted / "notebook.ipynb").read_text()
+    for path in (acted / "figures").glob("*.pdf"):
+        assert "ravdess, valence by proxy" in text_of(path)
+
+
+def text_of(path):
+    """What is written in a figure."""
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", path.read_bytes(), re.DOTALL)
+    drawn = b"".join(zlib.decompress(stream) for stream in streams if stream[:1] == b"x")
+    return b"".join(re.findall(rb"\(((?:[^()\\]|\\.)*)\)", drawn)).decode("latin-1")
+
+
+@pytest.fixture(scope="module")
+def space(tmp_path_factory, iemocap_miniature):
+    """The notebook's names up to the spectrograms, in this process, and `train`; not for a test to change."""
+    found = beginning(tmp_path_factory.mktemp("space"), **SMOKE)
+    for mark in ("BY_EMOTION = {", "FOLDS = ", "spectra = features.extract("):
+        run_cell("chang2017", mark, found)
+    return definitions("chang2017", *NETWORKS, "scored", "unlabelled_crops", "train", **found)
+
+
+def beginning(out, **given):
+    """The notebook's names after its first cell."""
+    found = definitions("chang2017", out=str(out), **given)
+    run_cell("chang2017", "settings = notebooks.settings(", found)
+    return found
+
+
+SETTING = {"crop width": 32, "learning rate": 0.001, "batch size": 16, "filter size": 5, "filters": 4}
+
+
+def follow(space, monkeypatch):
+    """The arguments of every `Crops` that the notebook makes from now on."""
+    taken, crops = [], space["Crops"]
+
+    def followed(*given, **named):
+        taken.append(inspect.signature(crops).bind(*given, **named).arguments)
+        return crops(*given, **named)
+
+    monkeypatch.setitem(space, "Crops", followed)
+    return taken
+
+
+def test_who_is_held_out_is_in_no_crop_of_training(space, monkeypatch):
+    taken = follow(space, monkeypatch)
+    (fold,) = space["FOLDS"]
+    monkeypatch.setitem(space, "epochs", 1)
+    space["train"]("BasicCNN", SETTING, fold, 0, 1.0)
+    learnt = [one for one in taken if one.get("seed") is not None]
+    assert [sorted(one["ids"]) for one in learnt] == [sorted(fold.train)]
+    assert list(learnt[0]["targets"]) == ["valence", "activation"]
+    tested = {tuple(one["ids"]) for one in taken if one.get("seed") is None}
+    assert tested == {fold.train, fold.validation, fold.test}, "the first to compare generated images with"
+    speaker = space["utterances"].set_index("id")["speaker"]
+    assert not set(speaker[list(fold.train)]) & {"Ses01F", "Ses01M"}
+    assert set(speaker[list(fold.validation)]) == {"Ses01F"}
+
+
+def test_unlabelled_speech(space, monkeypatch):
+    """Half of it the training speakers', half a share of the meetings' words; a smaller share is part of a greater."""
+    taken = follow(space, monkeypatch)
+    (fold,) = space["FOLDS"]
+    words = {}
+    for share in (0.0, 0.25, 0.5, 1.0):
+        taken.clear()
+        batch = next(space["unlabelled_crops"](fold, SETTING, 0, share))
+        assert batch.shape == (16, 128, 32, 1)
+        own, *further = sorted(taken, key=lambda one: one.get("by") == "region")
+        assert tuple(own["ids"]) == fold.train
+        assert own["batch_size"] == (8 if share else 16)
+        assert len(further) == (share > 0)
+        for one in further:
+            assert (one["features"], one["by"], one["batch_size"]) == (space["other_spectra"], "region", 8)
+            assert one["seed"] != own["seed"]
+            words[share] = set(one["regions"].itertuples(index=False, name=None))
+            assert len(words[share]) == round(share * len(space["other_regions"]))
+    assert words[0.25] < words[0.5] < words[1.0]
+
+
+def test_a_learning_rate_that_diverges_is_named(space):
+    (fold,) = space["FOLDS"]
+    with pytest.raises(SerkitError, match=r"^the loss of valence is .* in epoch 1, step 2: lower the learning rate"):
+        space["train"]("BasicCNN", SETTING | {"learning rate": 1e6}, fold, 0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"crop_widths": [32]}, r"^4 models and 1 values of crop width: give one a model, or drop a model"),
+        ({"models": ["BasicCNN"]}, r"^1 models and 4 values of crop width"),
+        ({"models": ["BasicGAN"]}, r"^unknown model 'BasicGAN' \(did you mean 'BasicCNN'\?\); valid: BasicCNN, Mult"),
+        ({"unlabelled": "timit"}, r"^unknown unlabelled corpus 'timit'; valid: ami, librispeech"),
+        ({"shares": ["all"]}, r"^parameter shares is of type list of float"),
+    ],
+)
+def test_bad_parameters_are_one_clear_message(tmp_path, given, message):
+    with pytest.raises(SerkitError, match=message):
+        beginning(tmp_path, **given)
+
+
+def test_evenness_has_a_range(tmp_path):
+    found = beginning(tmp_path, evenness=1.5)
+    run_cell("chang2017", "BY_EMOTION = {", found)
+    with pytest.raises(SerkitError, match=r"^evenness is between 0 \(as found\) and 1 \(even\); got 1.5"):
+        run_cell("chang2017", "FOLDS = ", found)
+
+
+def test_neither_ratings_nor_labels_that_have_a_valence(tmp_path, random):
+    rows = [{"path": f"{n}.wav", "label": ("yawn", "hum")[n % 2], "speaker": "ab"[n // 2]} for n in range(4)]
+    for row in rows:
+        audio.write(tmp_path / row["path"], random.normal(0, 0.1, 8000), 16000)
+    pd.DataFrame(rows).to_csv(tmp_path / "own.csv", index=False)
+    found = beginning(tmp_path / "out", corpus="manifest", root=str(tmp_path / "own.csv"))
+    with pytest.raises(
+        SerkitError, match=r"^manifest has no valence, and no label of neutral, .*: give it ratings of 1"
+    ):
+        run_cell("chang2017", "BY_EMOTION = {", found)
