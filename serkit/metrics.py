@@ -218,11 +218,13 @@ def speaker_interval(
         seed: of the draws.
 
     Returns:
-        The lower and the upper end.
+        The lower and the upper end; NaN for a single speaker, who says nothing about others.
     """
     random = np.random.default_rng(seed)
     true, called = predictions["label"].to_numpy(), predictions["predicted"].to_numpy()
     rows = list(predictions.groupby("speaker").indices.values())
+    if len(rows) < 2:
+        return np.nan, np.nan
     drawn = []
     for _ in range(draws):
         sample = np.concatenate([rows[number] for number in random.integers(len(rows), size=len(rows))])
@@ -248,7 +250,7 @@ def relative_improvement(
 
     Returns:
         The relative improvement (0.055 is 5.5 %), the lower and the upper end of its interval; NaN where the
-        baseline's metric is 0.
+        baseline's metric is 0, and an interval of NaN for a single speaker.
 
     Raises:
         SerkitError: the two were not tested on the same speakers.
@@ -270,6 +272,8 @@ def relative_improvement(
         )
         return new / old - 1 if old else np.nan
 
+    if len(speakers) < 2:
+        return ratio(speakers), np.nan, np.nan
     drawn = [ratio([speakers[n] for n in random.integers(len(speakers), size=len(speakers))]) for _ in range(draws)]
     low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if np.isfinite(drawn).any() else [np.nan] * 2
     return ratio(speakers), float(low), float(high)

@@ -365,7 +365,8 @@ class WeightedPooling(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(mask, "bool")
             scores = ops.where(mask, scores, -1e30)
-        weights = ops.softmax(scores, axis=-1)
+        # A softmax; Keras' own warns where a sequence has one frame.
+        weights = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))
         if mask is not None:
             weights = ops.where(mask, weights, 0)  # where all frames are masked, softmax gives each the same weight
         weights = ops.cast(weights, inputs.dtype)

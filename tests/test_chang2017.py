@@ -244,7 +244,8 @@ def test_settings_and_sizes(folder):
     assert settings.index.tolist() == sizes.index.tolist() == MODELS
     for model in MODELS:
         assert settings.loc[model].to_dict() == sizes.loc[model, list(expected)].to_dict() == expected
-        assert sizes.loc[model, "trunk"] == trunk_size(4, 5) == runs_of(folder).loc[model, "weights"] == 1364
+        kept = runs_of(folder).loc[model, "weights of the trunk"]
+        assert sizes.loc[model, "trunk"] == trunk_size(4, 5) == kept == 1364
         generator = generator_size(4, 5, 32, 32) if model.endswith("DCGAN") else np.nan
         assert sizes.loc[model, "generator"] == pytest.approx(generator, nan_ok=True)
 
@@ -382,7 +383,8 @@ def test_a_search_fills_table_1_and_the_study_takes_what_it_found(searched):
     assert settings.pop("model") == "BasicCNN"
     assert settings == {name: trial[name] for name in settings}
     assert settings != {"crop width": 32, "learning rate": 0.001, "batch size": 16, "filter size": 5, "filters": 4}
-    assert runs_of(searched).loc["BasicCNN", "weights"] == trunk_size(trial["filters"], trial["filter size"])
+    kept = runs_of(searched).loc["BasicCNN", "weights of the trunk"]
+    assert kept == trunk_size(trial["filters"], trial["filter size"])
     claims = table(searched, "claims").query("table == 1").set_index(["metric", "row"])
     measured = claims.loc[claims["measured"].notna(), "measured"]
     names = dict(

@@ -155,3 +155,14 @@ def test_power_above_a_frequency():
     assert metrics.power_above(mixed, rate=25, frequency=5) == pytest.approx(0, abs=1e-6)
     assert metrics.power_above(time, rate=25) < 1e-4  # a slope is slow, although its ends differ
     assert metrics.power_above(np.ones(100), rate=25) == 0
+
+
+def test_one_speaker_has_no_interval():
+    predictions = pd.DataFrame({"speaker": "a", "label": ["x", "y", "x"], "predicted": ["x", "y", "y"]})
+    assert np.isnan(metrics.speaker_interval(predictions)).all()
+    change, low, high = metrics.relative_improvement(predictions, predictions.assign(predicted="x"), metrics.wa)
+    assert change == pytest.approx(0)
+    assert np.isnan(low)
+    assert np.isnan(high)
+    two = pd.concat([predictions, predictions.assign(speaker="b")])
+    assert np.isfinite(metrics.speaker_interval(two)).all()

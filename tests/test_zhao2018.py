@@ -168,8 +168,12 @@ def test_scores_agree_with_the_stored_predictions(folder):
         assert row["UA"] == pytest.approx(100 * recalls.mean(), abs=0.01)
         assert row["WA"] == pytest.approx(100 * reference.accuracy_score(told["label"], told["predicted"]), abs=0.01)
         assert [row[f"recall {name}"] for name in classes] == pytest.approx((100 * recalls).tolist(), abs=0.01)
-        assert row["UA low"] <= row["UA high"]
-        assert row["WA low"] <= row["WA high"]
+        interval = row[["UA low", "UA high", "WA low", "WA high"]].to_numpy(float)
+        if len(set(told["speaker"])) == 1:  # who says nothing about others
+            assert np.isnan(interval).all()
+        else:
+            assert interval[0] <= interval[1]
+            assert interval[2] <= interval[3]
         assert row["floor UA"] == pytest.approx(100 / len(classes), abs=0.01)
         assert row["utterances"] == len(told)
 
@@ -459,7 +463,8 @@ def test_improvement_over_the_other_networks(folder):
     for (dataset, row, name), found in improvement.iterrows():
         ratio = scores.loc[(dataset, PROPOSED), name] / scores.loc[(dataset, row), name]
         assert found["here (%)"] == pytest.approx(100 * (ratio - 1), abs=0.1)
-        assert found["low (%)"] <= found["high (%)"]
+        one_speaker = corpus == "iemocap"  # is tested in smoke's single fold
+        assert np.isnan(found["low (%)"]) if one_speaker else found["low (%)"] <= found["high (%)"]
         own, column = ("Attention-pooling", f"{dataset} {name}") if corpus == "iemocap" else (PROPOSED, name)
         in_paper = 100 * (told[own, column] / told.get((row, column), np.nan) - 1)
         assert found["paper (%)"] == pytest.approx(in_paper, abs=0.06, nan_ok=True)
