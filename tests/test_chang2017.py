@@ -449,6 +449,7 @@ def beginning(out, **given):
     """The notebook's names after its first cell."""
     found = definitions("chang2017", out=str(out), **given)
     run_cell("chang2017", "settings = notebooks.settings(", found)
+    run_cell("chang2017", "speech = corpora.load(", found)
     return found
 
 
@@ -515,6 +516,10 @@ def test_a_learning_rate_that_diverges_is_named(space):
         ({"crop_widths": [32]}, r"^4 models and 1 values of crop width: give one a model, or drop a model"),
         ({"models": ["BasicCNN"]}, r"^1 models and 4 values of crop width"),
         ({"models": ["BasicGAN"]}, r"^unknown model 'BasicGAN' \(did you mean 'BasicDCGAN'\?\); valid: BasicCNN, B"),
+        ({"crop_widths": [32, 32, 40, 32]}, r"^crop width 40: give a multiple of 16"),
+        ({"batch_sizes": [16, 1, 16, 16]}, r"^batch size 1: give 2 or more"),
+        ({"shares": [0.5, 2.0]}, r"^shares of the unlabelled speech are between 0 and 1; got 2.0"),
+        ({"unlabelled": "librispeech"}, r"^where is librispeech\? Give unlabelled_root"),
         ({"unlabelled": "timit"}, r"^unknown unlabelled corpus 'timit'; valid: ami, librispeech"),
         ({"shares": ["all"]}, r"^parameter shares is of type list of float"),
     ],
