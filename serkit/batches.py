@@ -72,11 +72,7 @@ class Pieces(keras.utils.PyDataset):
         super().__init__()
         if not len(pieces):
             raise SerkitError("there are no pieces to make batches of: the subset is empty")
-        missing = pieces["id"][~pieces["id"].isin(features.index.index)]
-        if len(missing):
-            raise SerkitError(
-                f"no features are stored for {missing.iloc[0]!r} ({len(missing)} pieces): extract them first"
-            )
+        _check_stored(features, pieces["id"], "pieces")
         if targets is not None and len(targets) != len(pieces):
             raise SerkitError(f"{len(targets)} targets for {len(pieces)} pieces")
         places = features.index.loc[pieces["id"], ["offset", "frames"]].to_numpy()
@@ -158,11 +154,7 @@ class Sequences(keras.utils.PyDataset):
         self.ids = np.asarray(ids, dtype=object)
         if not len(self.ids):
             raise SerkitError("there are no utterances to make batches of: the subset is empty")
-        missing = self.ids[~pd.Index(self.ids).isin(features.index.index)]
-        if len(missing):
-            raise SerkitError(
-                f"no features are stored for {missing[0]!r} ({len(missing)} utterances): extract them first"
-            )
+        _check_stored(features, self.ids)
         for name, values in (targets or {}).items():
             if len(values) != len(self.ids):
                 raise SerkitError(f"{len(values)} targets of {name} for {len(self.ids)} utterances")
@@ -546,7 +538,7 @@ def _permutations(random: np.random.Generator, count: int, total: int) -> np.nda
     return np.concatenate([random.permutation(count) for _ in range(-(-total // count))])[:total]
 
 
-def _check_stored(features: Features, ids: Sequence[str]) -> None:
+def _check_stored(features: Features, ids: Sequence[str], what: str = "utterances") -> None:
     missing = [name for name in ids if name not in features.index.index]
     if missing:
-        raise SerkitError(f"no features are stored for {missing[0]!r} ({len(missing)} utterances): extract them first")
+        raise SerkitError(f"no features are stored for {missing[0]!r} ({len(missing)} {what}): extract them first")

@@ -70,9 +70,7 @@ def leave_one_speaker_out(utterances: pd.DataFrame, groups: int = 0) -> list[Fol
     Raises:
         SerkitError: a speaker is missing, fewer speakers than groups, or a fold that `assert_disjoint` refuses.
     """
-    nameless = utterances.loc[utterances["speaker"].isna(), "id"]
-    if len(nameless):
-        raise SerkitError(f"{len(nameless)} utterances have no speaker, the first is {nameless.iloc[0]}: name one")
+    _require(utterances, "speaker")
     people = utterances.drop_duplicates("speaker").sort_values(["gender", "speaker"])["speaker"]
     if groups == 1 or groups < 0 or len(people) < max(groups, 2):
         raise SerkitError(
@@ -104,10 +102,8 @@ def one_woman_one_man(utterances: pd.DataFrame, limit: int = 0, seed: int = 0) -
     Raises:
         SerkitError: a speaker or gender is missing, or a fold that `assert_disjoint` refuses.
     """
-    for column in ("speaker", "gender"):
-        without = utterances.loc[utterances[column].isna(), "id"]
-        if len(without):
-            raise SerkitError(f"{len(without)} utterances have no {column}, the first is {without.iloc[0]}: name one")
+    _require(utterances, "speaker")
+    _require(utterances, "gender")
     people = utterances.drop_duplicates("speaker").sort_values("speaker")
     women, men = (people.loc[people["gender"] == gender, "speaker"].tolist() for gender in "fm")
     if not women or not men:
@@ -156,11 +152,10 @@ def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True)
         SerkitError: a speaker, gender or session is missing, there are fewer than two sessions, a session lacks a
             gender, or a fold that `assert_disjoint` refuses.
     """
-    for column in ("speaker", "gender", *(() if groups else ("session",))):
-        without = utterances.loc[utterances[column].isna(), "id"]
-        if len(without):
-            remedy = "deal the speakers into groups, or name it" if column == "session" else "name one"
-            raise SerkitError(f"{len(without)} utterances have no {column}, the first is {without.iloc[0]}: {remedy}")
+    _require(utterances, "speaker")
+    _require(utterances, "gender")
+    if not groups:
+        _require(utterances, "session", "deal the speakers into groups, or name it")
     if groups:
         people = utterances.drop_duplicates("speaker").sort_values("speaker")
         place = people.groupby("gender").cumcount() % groups
@@ -257,9 +252,7 @@ def deal_partition(utterances: pd.DataFrame, dev: float = 1 / 6, test: float = 1
     Raises:
         SerkitError: a speaker is missing, or too few of a gender.
     """
-    nameless = utterances.loc[utterances["speaker"].isna(), "id"]
-    if len(nameless):
-        raise SerkitError(f"{len(nameless)} utterances have no speaker, the first is {nameless.iloc[0]}: name one")
+    _require(utterances, "speaker")
     people = utterances.drop_duplicates("speaker").sort_values("speaker")
     random, side = np.random.default_rng(seed), {}
     for gender, group in people.groupby(people["gender"].fillna("not given"), sort=True)["speaker"]:
@@ -270,6 +263,13 @@ def deal_partition(utterances: pd.DataFrame, dev: float = 1 / 6, test: float = 1
             raise SerkitError(f"{len(drawn)} speakers of gender {gender!r} are too few for a partition: add speakers")
         side |= dict.fromkeys(drawn[:first], "dev") | dict.fromkeys(drawn[first:second], "test")
     return utterances.assign(partition=utterances["speaker"].map(side).fillna("train"))
+
+
+def _require(utterances: pd.DataFrame, column: str, remedy: str = "name one") -> None:
+    """Refuse utterances without a value in `column`."""
+    without = utterances.loc[utterances[column].isna(), "id"]
+    if len(without):
+        raise SerkitError(f"{len(without)} utterances have no {column}, the first is {without.iloc[0]}: {remedy}")
 
 
 def _leave_out(utterances: pd.DataFrame, column: str, values, name: str) -> Fold:
