@@ -279,7 +279,7 @@ def _leave_out(utterances: pd.DataFrame, column: str, values, name: str) -> Fold
     return assert_disjoint(fold, utterances)
 
 
-def order_of_classes(labels: pd.Series, classes: list[str]) -> np.ndarray:
+def class_numbers(labels: pd.Series, classes: list[str]) -> np.ndarray:
     """Class numbers of labels, in the order of `classes`, int32 of shape (utterances,).
 
     Raises:

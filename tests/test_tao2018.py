@@ -94,7 +94,7 @@ def test_the_fusion_saw_validation_scores_only(folder):
         systems = [predictions(folder)[model] for model in ("advanced LSTM", "DNN")]
         sides[side] = [one[one["side"] == side].sort_values("id", ignore_index=True) for one in systems]
     scores = {side: [one[CLASSES].to_numpy() for one in tables] for side, tables in sides.items()}
-    truth = splits.order_of_classes(sides["validation"][0]["label"], CLASSES)
+    truth = splits.class_numbers(sides["validation"][0]["label"], CLASSES)
     fusion = LinearFusion(0.01).fit(scores["validation"], truth)
     (row,) = table(folder, "fusion").to_dict("records")
     assert [row["scale RNN"], row["scale DNN"]] == pytest.approx(fusion.scales.tolist(), abs=1e-3)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import metrics, training
+from serkit import inspection, metrics, training
 from serkit.batches import Recordings, Sequences
 from serkit.errors import SerkitError
 from serkit.features import Features
@@ -88,7 +88,7 @@ def test_a_nan_stops_training_and_is_placed(data):
 
 
 def test_scores_are_averaged_by_utterance():
-    names, means = training.average_scores(["b", "a", "b"], np.array([[1.0, 0.0], [0.2, 0.8], [0.0, 1.0]]))
+    names, means = inspection.average_scores(["b", "a", "b"], np.array([[1.0, 0.0], [0.2, 0.8], [0.0, 1.0]]))
     assert names.tolist() == ["a", "b"]
     np.testing.assert_allclose(means, [[0.2, 0.8], [0.5, 0.5]])
 
@@ -158,7 +158,7 @@ def test_training_stops_by_the_development_ccc(random):
     dev = Recordings(values.get, ["b", "a"], truth)
     stops = [training.DevelopmentCCC(dev), training.StopBelowBest("dev_ccc", 2)]
     history = training.fit(model, Recordings(values.get, ["a"], truth), 5, callbacks=stops)
-    predicted = training.predict_recordings(model, dev)
+    predicted = inspection.predict_recordings(model, dev)
     assert {name: one.shape for name, one in predicted.items()} == {"b": (20,), "a": (30,)}
     found = metrics.ccc(np.concatenate([truth["b"], truth["a"]]), np.concatenate([predicted["b"], predicted["a"]]))
     assert history["dev_ccc"].max() == pytest.approx(found, abs=1e-6)
@@ -190,7 +190,7 @@ def test_attention_is_the_softmax_of_what_is_pooled(sequences):
     kernel = 5 * model.get_layer("attention").get_weights()[0]
     model.get_layer("attention").set_weights([kernel])
     before = [weights.copy() for weights in model.get_weights()]
-    plain = training.attention_of(model, Sequences(stored, ids, batch_size=2), "below", "attention")
+    plain = inspection.attention_of(model, Sequences(stored, ids, batch_size=2), "below", "attention")
     assert sorted(plain) == sorted(ids)
     states = keras.Model(model.input, model.get_layer("below").output)
     pooled = keras.Model(model.input, model.get_layer("attention").output)
@@ -207,14 +207,14 @@ def test_attention_is_the_softmax_of_what_is_pooled(sequences):
     for then, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(then, now)
     shuffled = Sequences(stored, ids, {"emotion": np.zeros(5)}, batch_size=2, seed=3)
-    for name, (_, weights) in training.attention_of(model, shuffled, "below", "attention").items():
+    for name, (_, weights) in inspection.attention_of(model, shuffled, "below", "attention").items():
         np.testing.assert_allclose(weights, plain[name][1], atol=1e-6)
 
 
 def test_attention_is_found_under_the_usual_names(sequences):
     stored, ids = sequences
-    found = training.attention_of(attentive("recurrent", "pooling"), Sequences(stored, ids))
+    found = inspection.attention_of(attentive("recurrent", "pooling"), Sequences(stored, ids))
     assert [len(weights) for _, weights in found.values()] == [1, 7, 20, 33, 40]
     assert all(weights.sum() == pytest.approx(1, abs=1e-5) for _, weights in found.values())
     with pytest.raises(ValueError, match="No such layer: pooling"):
-        training.attention_of(attentive("recurrent", "attention"), Sequences(stored, ids))
+        inspection.attention_of(attentive("recurrent", "attention"), Sequences(stored, ids))

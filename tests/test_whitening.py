@@ -6,8 +6,8 @@ import pytest
 
 from serkit import audio
 from serkit.errors import SerkitError
-from serkit.features import whitening
-from serkit.features.whitening import PCAWhitening
+from serkit.features import normalisation
+from serkit.features.normalisation import PCAWhitening
 from serkit.features.yaafe import yaafe_743
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
@@ -97,7 +97,7 @@ def test_learns_from_the_training_rows_alone():
 def test_blocks_give_the_same_as_the_whole(monkeypatch, size):
     rows = correlated(300)
     whole = PCAWhitening().fit(rows)
-    monkeypatch.setattr(whitening, "ROWS", 64)
+    monkeypatch.setattr(normalisation, "ROWS", 64)
     for blocks in (rows, (rows[i : i + size] for i in range(0, 300, size)), [rows[:0], rows[:100], rows[100:]]):
         fitted = PCAWhitening().fit(blocks)
         np.testing.assert_allclose(fitted.mean, whole.mean)
@@ -105,7 +105,7 @@ def test_blocks_give_the_same_as_the_whole(monkeypatch, size):
 
 
 def test_large_offsets_lose_no_precision(monkeypatch):
-    monkeypatch.setattr(whitening, "ROWS", 50)
+    monkeypatch.setattr(normalisation, "ROWS", 50)
     rows = np.random.default_rng(0).standard_normal((400, 3))
     shifted = PCAWhitening().fit(rows + np.array([1e8, -1e8, 0]))
     np.testing.assert_allclose(shifted.eigenvalues, PCAWhitening().fit(rows).eigenvalues, rtol=1e-6)
@@ -116,7 +116,7 @@ def test_memory_mapped_rows_are_read_in_pieces(tmp_path, monkeypatch):
     stored[:] = correlated(50000, dims=20) / 1e18
     stored.flush()
     rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    monkeypatch.setattr(whitening, "ROWS", 1000)
+    monkeypatch.setattr(normalisation, "ROWS", 1000)
     tracemalloc.start()
     fitted = PCAWhitening().fit(rows)
     peak = tracemalloc.get_traced_memory()[1]

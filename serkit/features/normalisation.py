@@ -1,11 +1,11 @@
-"""PCA whitening (zhao2018, 4.2): each column to mean 0 and standard deviation 1, then uncorrelated components.
+"""Normalisation: by the utterance itself, by the statistics of training data, or of a batch.
 
-The paper says that its 743 features "are whitened with PCA" and neither how they are scaled nor how many
-components are kept. Their scales span ten orders of magnitude, so that without scaling four components would be
-all; 55 columns follow linearly from others, so that whitening all 743 would divide by nothing but rounding.
-Hence a z-norm first, and a floor below which a component is dropped.
+What learns from data (`standardise`, `PCAWhitening`) is given the training data by name: no other row has a part in it.
 
-What is learnt comes from the rows given to `PCAWhitening.fit` alone: give it those of the training speakers.
+PCA whitening (zhao2018, 4.2): the paper says that its 743 features "are whitened with PCA" and neither how they are
+scaled nor how many components are kept. Their scales span ten orders of magnitude, so that without scaling four
+components would be all; many columns follow linearly from others, so that whitening all 743 would divide by nothing but
+rounding. Hence a z-norm first, and a floor below which a component is dropped.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,81 @@ import numpy as np
 from serkit.errors import SerkitError
 
 ROWS = 4096  # taken at a time, so that memory does not grow with memory-mapped features
+
 CONSTANT = 1e-12  # a column whose standard deviation is this fraction of its mean varies by rounding only
+
+
+def z_normalise(values: np.ndarray) -> np.ndarray:
+    """Give each column mean 0 and standard deviation 1 over the utterance (tao2018, 3).
+
+    Args:
+        values: features of one utterance, shape (frames, dims).
+
+    Returns:
+        float64 of the same shape. A column that never changes (the pitch of a whispered utterance)
+        becomes 0.
+
+    Raises:
+        SerkitError: not a table of frames, no frame, or values that are not finite numbers.
+
+    >>> z_normalise(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    array([[-1.,  0.],
+           [ 1.,  0.]])
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or not len(values):
+        raise SerkitError(f"expected features of shape (frames, dims) with a frame or more; got {values.shape}")
+    if not np.isfinite(values).all():
+        raise SerkitError("the features hold values that are not finite numbers: look at the signal they came from")
+    constant = np.ptp(values, axis=0) == 0
+    return np.where(constant, 0, values - values.mean(axis=0)) / np.where(constant, 1, values.std(axis=0))
+
+
+def standardise(values: np.ndarray, training: np.ndarray, limit: float = 10.0) -> np.ndarray:
+    """Give features mean 0 and standard deviation 1, by the statistics of training data alone.
+
+    Args:
+        values: shape (N, dims).
+        training: shape (M, dims).
+        limit: in standard deviations; what lies beyond is set to it. A feature that hardly varies in training can
+            lie millions of them away in a new voice, and nothing else would then count.
+
+    Returns:
+        float32 of shape (N, dims); a feature that never varies in training is 0.
+
+    Raises:
+        SerkitError: no training data, or values that are not finite.
+
+    >>> standardise(np.array([[3.0, 7.0], [99.0, 8.0]]), np.array([[1.0, 7.0], [3.0, 7.0]]))
+    array([[ 1.,  0.],
+           [10.,  0.]], dtype=float32)
+    """
+    values, training = np.asarray(values, np.float64), np.asarray(training, np.float64)
+    if not len(training) or not (np.isfinite(training).all() and np.isfinite(values).all()):
+        raise SerkitError("there are no training data, or a feature is not a finite number: look at the features")
+    constant = np.ptp(training, axis=0) == 0
+    scaled = (values - training.mean(axis=0)) / np.where(constant, 1, training.std(axis=0))
+    return np.where(constant, 0, scaled.clip(-limit, limit)).astype(np.float32)
+
+
+def scale(values: np.ndarray, lowest: float = -1.0, axes: tuple[int, ...] | None = None) -> np.ndarray:
+    """Shift and stretch linearly so that the least value is `lowest` and the greatest 1 (li2018, 2.1).
+
+    Args:
+        values: any shape.
+        lowest: -1 for the paper's range [-1, 1].
+        axes: axes that share one scale; None is all of them. For a batch (B, frames, bins), (1, 2)
+            scales each piece by itself.
+
+    Returns:
+        Values in [lowest, 1]; where all values are equal (silence) the result is `lowest`.
+
+    >>> scale(np.array([0.0, 1.0, 4.0]))
+    array([-1. , -0.5,  1. ])
+    """
+    least = values.min(axis=axes, keepdims=True)
+    span = values.max(axis=axes, keepdims=True) - least
+    return (values - least) * ((1 - lowest) / np.where(span > 0, span, 1)).astype(values.dtype) + lowest
 
 
 class PCAWhitening:
