@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from serkit import inspection, metrics, progress
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 
 def seed_everything(seed: int) -> None:
@@ -114,7 +114,7 @@ class StopBelowBest(keras.callbacks.Callback):
         self.highest, self.below, self.weights = -np.inf, 0, None
 
     def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002, D102
-        value = logs[choose(self.monitor, logs, "measure to stop by")]
+        value = logs[one_of(self.monitor, logs, "measure to stop by")]
         self.below = self.below + 1 if value < self.highest else 0
         if value >= self.highest:
             self.highest = value
