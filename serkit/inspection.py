@@ -82,15 +82,22 @@ def attention_in_pauses(attended: dict, quiet: dict, utterances: pd.DataFrame, h
         hop: seconds between frames.
 
     Returns:
-        Indexed by id: label, seconds, pauses (share of the frames) and attention_in_pauses (share of the weight).
+        Indexed by id: label, seconds, pauses (share of the frames) and attention_in_pauses (share of the weight); then
+        the same for ends, the pauses before the first and after the last frame that is not quiet. What is left of the
+        pauses lies inside the sentence.
     """
     label = utterances.set_index("id")["label"]
-    return pd.DataFrame(
-        {
-            "label": label.loc[list(attended)].to_numpy(),
-            "seconds": [len(weights) * hop for _, weights in attended.values()],
-            "pauses": [quiet[name].mean() for name in attended],
-            "attention_in_pauses": [weights[quiet[name]].sum() for name, (_, weights) in attended.items()],
-        },
-        index=pd.Index(list(attended), name="id"),
-    )
+    rows = {}
+    for name, (_, weights) in attended.items():
+        loud = np.flatnonzero(~quiet[name])
+        ends = np.ones(len(weights), bool)
+        ends[loud[0] : loud[-1] + 1] = False
+        rows[name] = {
+            "label": label[name],
+            "seconds": len(weights) * hop,
+            "pauses": quiet[name].mean(),
+            "attention_in_pauses": weights[quiet[name]].sum(),
+            "ends": ends.mean(),
+            "attention_in_ends": weights[ends].sum(),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("id")

@@ -215,7 +215,7 @@ def with_validation(
         seed: of the draw.
         groups: columns of `utterances`; utterances that agree in all of them are drawn together. In RAVDESS an actor
             says a sentence twice in one emotion: with ["speaker", "label", "text"] the one is never validated on a
-            network that has learnt the other.
+            network that has learnt the other. An utterance that lacks one of these values is drawn by itself.
 
     Raises:
         SerkitError: the share is not between 0 and 1, a class has a single training utterance (or group), or a fold
@@ -225,11 +225,13 @@ def with_validation(
         raise SerkitError(f"the validation share is between 0 and 1; got {share!r}")
     assert_disjoint(replace(fold, validation=()), utterances)
     training = utterances.set_index("id").loc[list(fold.train)]
-    together = [training.index] if groups is None else [training[name] for name in np.atleast_1d(groups)]
+    together = [] if groups is None else list(np.atleast_1d(groups))
+    alone = training[together].isna().any(axis=1) if together else pd.Series(True, training.index)
     rng, chosen = np.random.default_rng(seed), set()
     for name, part in training.groupby("label"):
-        keys = [key.loc[part.index] if isinstance(key, pd.Series) else part.index for key in together]
-        units = [list(ids) for _, ids in part.index.to_series().groupby(keys, dropna=False)]
+        units = [[one] for one in part.index[alone.loc[part.index]]]
+        if together:
+            units += [list(ids) for ids in part[~alone.loc[part.index]].groupby(together).groups.values()]
         if len(units) < 2:
             raise SerkitError(
                 f"fold {fold.name}: one training utterance of {name!r} cannot be split: leave it out"
@@ -269,23 +271,29 @@ def sizes(folds: Sequence[Fold], utterances: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def by_partition(recordings: pd.DataFrame) -> Fold:
+def by_partition(recordings: pd.DataFrame, disjoint: bool = True) -> Fold:
     """The division that a corpus brings along: train, development ("dev") and test (khorram2017, 3).
 
     Args:
         recordings: a corpus table with columns id, speaker and partition; other partitions are left out.
+        disjoint: False takes a partition with a speaker on two sides, as `load(..., strict=False)` does; say so beside
+            every number that it leads to.
 
     Returns:
         A fold named "partition", the development recordings as its validation side; test may be empty.
 
     Raises:
-        SerkitError: nothing to train or to develop on, or a speaker who is in two partitions.
+        SerkitError: nothing to train or to develop on, or, where `disjoint`, a speaker who is in two partitions.
     """
     ids = {name: tuple(recordings.loc[recordings["partition"] == name, "id"]) for name in ("train", "dev", "test")}
     for name in ("train", "dev"):
         if not ids[name]:
-            raise SerkitError(f"no recording is in the partition {name!r}: name it in the column partition")
+            raise SerkitError(
+                f"no recording is in the partition {name!r}: name some in the column partition, or deal the speakers into partitions"
+            )
     fold = Fold("partition", train=ids["train"], validation=ids["dev"], test=ids["test"])
+    if not disjoint:
+        return fold
     unlabelled = recordings.assign(label="")
     assert_disjoint(fold if fold.test else replace(fold, test=fold.validation, validation=()), unlabelled)
     return fold

@@ -294,3 +294,18 @@ def test_sizes_count_utterances_and_speakers(utterances):
         "validation speakers": utterances.set_index("id").loc[list(fold.validation), "speaker"].nunique(),
         "test speakers": 1,
     }
+
+
+def test_utterances_without_a_group_are_drawn_alone(utterances):
+    nameless = utterances.assign(text=np.nan)
+    fold = splits.leave_one_speaker_out(nameless)[0]
+    divided = splits.with_validation(fold, nameless, 0.2, groups=["speaker", "text"])
+    assert len(divided.validation) == 4  # two of each class: no lump of all
+
+
+def test_a_leaky_partition_is_taken_only_on_demand(utterances):
+    leaky = utterances.assign(partition=["train", "dev", "test"] * 8)
+    with pytest.raises(SerkitError, match="share speakers"):
+        splits.by_partition(leaky)
+    fold = splits.by_partition(leaky, disjoint=False)
+    assert [len(fold.train), len(fold.validation), len(fold.test)] == [8, 8, 8]

@@ -250,5 +250,14 @@ def test_pauses_and_what_attention_makes_of_them():
     weights = np.array([0.1, 0.2, 0.3, 0.4])
     table = pd.DataFrame({"id": ["a", "b"], "label": ["sad", "happy"]})
     shares = inspection.attention_in_pauses({"a": (None, weights)}, {"a": quiet}, table, 0.02)
-    assert shares.loc["a", ["label", "pauses"]].tolist() == ["sad", 0.5]
+    assert shares.loc["a", ["label", "pauses", "ends"]].tolist() == ["sad", 0.5, 0.5]
     assert shares.loc["a", ["seconds", "attention_in_pauses"]].tolist() == pytest.approx([0.08, 0.7])
+
+
+def test_silence_at_the_ends_is_not_a_pause_inside():
+    quiet = np.array([True, False, True, False, True, True])
+    weights = np.array([0.1, 0.2, 0.3, 0.1, 0.1, 0.2])
+    table = pd.DataFrame({"id": ["a"], "label": ["sad"]})
+    shares = inspection.attention_in_pauses({"a": (None, weights)}, {"a": quiet}, table, 0.02).loc["a"]
+    assert shares[["pauses", "attention_in_pauses"]].tolist() == pytest.approx([4 / 6, 0.7])
+    assert shares[["ends", "attention_in_ends"]].tolist() == pytest.approx([3 / 6, 0.4])
