@@ -3,8 +3,8 @@
 A run is a call ``run(model=..., fold=..., seed=...) -> Outcome``. Its result is kept in
 ``<directory>/<key>/``, where the key stands for everything it depends on: what was asked for, the
 settings, the data, the code, and the versions of the libraries that it uses (see
-`serkit.fingerprints`). A folder is there completely or not at all, so that a study can be stopped at any moment, by Ctrl-C, SIGKILL or a power cut; the same command
-then does only what is missing.
+`serkit.fingerprints`). A folder is there completely or not at all, so that a study can be stopped at any
+moment, by Ctrl-C, SIGKILL or a power cut; the same command then does only what is missing.
 
 Runs are independent of one another and of their order. They run in this process, on local worker
 processes, or on a Dask cluster that shares the file system: the same function, the same store.
