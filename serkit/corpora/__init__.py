@@ -30,11 +30,24 @@ from serkit.corpora import miniatures
 from serkit.corpora.checks import LEVELS, Problem, audio_problems
 from serkit.corpora.loaders import NAMES, module
 from serkit.corpora.table import COLUMNS, LABELS, MARKER, RATING_COLUMNS, WORD_COLUMNS
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
-__all__ = ["COLUMNS", "LABELS", "MARKER", "NAMES", "Corpus", "Problem", "load", "miniatures", "module", "require"]
+__all__ = [
+    "COLUMNS",
+    "LABELS",
+    "MARKER",
+    "NAMES",
+    "Corpus",
+    "Problem",
+    "lacking",
+    "load",
+    "miniatures",
+    "module",
+    "require",
+]
 
 LISTED_PROBLEMS = 5
+READERS = ("trajectories", "ratings", "words")  # what a loader may have besides its table
 REMEDIES = {  # of what `require` misses in a corpus
     "label": "take a corpus with emotion labels, such as iemocap, or fill the column label of a manifest",
     "trajectories": "take recola, or describe the recordings and their annotations in a CSV file: continuous",
@@ -152,14 +165,14 @@ class Corpus:
         table, merge = self.utterances, dict(merge or {})
         for label in [*labels, *merge]:
             if label not in merge.values():  # which need not occur by itself
-                choose(label, table["label"].dropna().unique(), f"label of {self.name}")
+                one_of(label, table["label"].dropna().unique(), f"label of {self.name}")
         for label, other in merge.items():
             if label in labels:
                 raise SerkitError(f"{label!r} is merged into {other!r} and a class of its own: choose one of the two")
-            choose(other, labels, f"class to merge {label!r} into")
+            one_of(other, labels, f"class to merge {label!r} into")
         styles = table["style"].dropna().unique()
         if style and len(styles) > 1:
-            table = table[table["style"] == choose(style, styles, f"style of {self.name}")]
+            table = table[table["style"] == one_of(style, styles, f"style of {self.name}")]
         table = table.assign(label=table["label"].replace(merge))
         table = table[table["label"].isin(labels)]
         for label in labels:
@@ -252,7 +265,7 @@ def require(corpus: Corpus, needs: Iterable[str]) -> Corpus:
     Raises:
         SerkitError: something is missing; the message names all of it, each with what to do.
     """
-    missing = [name for name in needs if not _has(corpus, name)]
+    missing = lacking(corpus, needs)
     if not missing:
         return corpus
     lines = [
@@ -262,10 +275,14 @@ def require(corpus: Corpus, needs: Iterable[str]) -> Corpus:
     raise SerkitError(f"{corpus.name} lacks what is needed here:\n" + "\n".join(lines))
 
 
-def _has(corpus: Corpus, name: str) -> bool:
-    if name in ("trajectories", "ratings", "words"):
-        return hasattr(module(corpus.name), name)
-    return name in corpus.utterances and bool(corpus.utterances[name].notna().any())
+def lacking(corpus: Corpus, needs: Iterable[str]) -> list[str]:
+    """List what of `needs`, as in `require`, a corpus does not have."""
+    table, source = corpus.utterances, module(corpus.name)
+    return [
+        name
+        for name in needs
+        if not (hasattr(source, name) if name in READERS else name in table and table[name].notna().any())
+    ]
 
 
 def _require_sound(corpus: Corpus) -> None:

@@ -15,7 +15,7 @@ import importlib
 import pkgutil
 from types import ModuleType
 
-from serkit.errors import choose
+from serkit.errors import one_of
 
 NAMES = tuple(sorted(module.name for module in pkgutil.iter_modules(__path__)))
 
@@ -26,4 +26,4 @@ def module(name: str) -> ModuleType:
     Raises:
         SerkitError: there is no such corpus.
     """
-    return importlib.import_module(f"{__name__}.{choose(name, NAMES, 'corpus')}")
+    return importlib.import_module(f"{__name__}.{one_of(name, NAMES, 'corpus')}")

@@ -1,7 +1,7 @@
-"""Recurrent layers of tao2018: the advanced LSTM, its GRU sibling, and attention-based weighted pooling.
+"""Recurrent layers of tao2018: the advanced LSTM and its GRU sibling.
 
 Fei Tao and Gang Liu, "Advanced LSTM: a study about better time dependency modeling in emotion recognition", ICASSP
-2018, sections 4.1 and 4.2; the equation numbers below are the paper's.
+2018, section 4.2; the equation numbers below are the paper's.
 
 An ordinary recurrent layer passes its state from frame t to frame t + 1. The advanced one does so too, but every
 max(T) frames it passes on a weighted mean of the states at the frames T before the next one: with T = {5, 3, 1}, the
@@ -17,7 +17,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 COMBINATIONS = ("learned", "mean")
 
@@ -154,7 +154,7 @@ class _AdvancedRecurrent(keras.layers.Layer):
             raise SerkitError(f"dropout is a fraction, at least 0 and below 1, not {dropout!r}")
         self.units = units
         self.steps = tuple(steps)
-        self.combination = choose(combination, COMBINATIONS, "combination")
+        self.combination = one_of(combination, COMBINATIONS, "combination")
         self.dropout = dropout
         self.return_sequences = return_sequences
         self.go_backwards = go_backwards
@@ -332,62 +332,6 @@ class AdvancedGRU(_AdvancedRecurrent):
     """
 
     block = _GRUBlock
-
-
-@keras.saving.register_keras_serializable("serkit")
-class WeightedPooling(keras.layers.Layer):
-    """Attention-based weighted pooling over time (tao2018, section 4.1, equations 1 and 2).
-
-    Each frame h_t gets the weight A_t = softmax over the valid frames of W . h_t; the output is the sum of A_t h_t.
-    W holds D values; there is no bias. An utterance without a valid frame gives zeros, with zero weights.
-
-    Args:
-        return_weights: give (pooled, weights) instead of pooled alone, to look at what the network attends to.
-        kernel_initializer: of W; "zeros" begins at the mean over time.
-        **kwargs: name, dtype and the like, for `keras.layers.Layer`.
-    """
-
-    def __init__(self, return_weights: bool = False, kernel_initializer: Any = "glorot_uniform", **kwargs: Any):
-        super().__init__(**kwargs)
-        self.return_weights = return_weights
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.supports_masking = True
-        self.input_spec = keras.layers.InputSpec(ndim=3)
-
-    def build(self, input_shape: tuple) -> None:
-        """Create W for inputs of shape (B, T, D)."""
-        self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], 1), initializer=self.kernel_initializer)
-
-    def call(self, inputs: Any, mask: Any = None) -> Any:
-        """Pool (B, T, D) to (B, D); with `return_weights` also the weights, (B, T), zero at masked frames."""
-        # In half precision the sum over hundreds of frames would lose the small weights.
-        scores = ops.cast(ops.squeeze(ops.matmul(inputs, self.kernel), axis=-1), "float32")  # (B, T)
-        if mask is not None:
-            mask = ops.cast(mask, "bool")
-            scores = ops.where(mask, scores, -1e30)
-        # A softmax; Keras' own warns where a sequence has one frame.
-        weights = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))
-        if mask is not None:
-            weights = ops.where(mask, weights, 0)  # where all frames are masked, softmax gives each the same weight
-        weights = ops.cast(weights, inputs.dtype)
-        pooled = ops.einsum("bt,btd->bd", weights, inputs)
-        return (pooled, weights) if self.return_weights else pooled
-
-    def compute_output_shape(self, input_shape: tuple) -> tuple:
-        """(B, D), or ((B, D), (B, T))."""
-        pooled = (input_shape[0], input_shape[-1])
-        return (pooled, tuple(input_shape[:2])) if self.return_weights else pooled
-
-    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
-        """The output has no frames to mask."""
-
-    def get_config(self) -> dict:
-        """The settings."""
-        return {
-            **super().get_config(),
-            "return_weights": self.return_weights,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-        }
 
 
 def _take_frames(sequences: Any, order: Any) -> Any:

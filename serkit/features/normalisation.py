@@ -1,11 +1,11 @@
-"""PCA whitening (zhao2018, 4.2): each column to mean 0 and standard deviation 1, then uncorrelated components.
+"""Normalisation: by the utterance itself, by the statistics of training data, or of a batch.
 
-The paper says that its 743 features "are whitened with PCA" and neither how they are scaled nor how many
-components are kept. Their scales span ten orders of magnitude, so that without scaling four components would be
-all; 55 columns follow linearly from others, so that whitening all 743 would divide by nothing but rounding.
-Hence a z-norm first, and a floor below which a component is dropped.
+What learns from data (`standardise`, `PCAWhitening`) is given the training data by name: no other row has a part in it.
 
-What is learnt comes from the rows given to `PCAWhitening.fit` alone: give it those of the training speakers.
+PCA whitening (zhao2018, 4.2): the paper says that its 743 features "are whitened with PCA" and neither how they are
+scaled nor how many components are kept. Their scales span ten orders of magnitude, so that without scaling four
+components would be all; many columns follow linearly from others, so that whitening all 743 would divide by nothing but
+rounding. Hence a z-norm first, and a floor below which a component is dropped.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,7 +15,81 @@ import numpy as np
 from serkit.errors import SerkitError
 
 ROWS = 4096  # taken at a time, so that memory does not grow with memory-mapped features
+
 CONSTANT = 1e-12  # a column whose standard deviation is this fraction of its mean varies by rounding only
+
+
+def z_normalise(values: np.ndarray) -> np.ndarray:
+    """Give each column mean 0 and standard deviation 1 over the utterance (tao2018, 3).
+
+    Args:
+        values: features of one utterance, shape (frames, dims).
+
+    Returns:
+        float64 of the same shape. A column that never changes (the pitch of a whispered utterance)
+        becomes 0.
+
+    Raises:
+        SerkitError: not a table of frames, no frame, or values that are not finite numbers.
+
+    >>> z_normalise(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    array([[-1.,  0.],
+           [ 1.,  0.]])
+    """
+    values = np.asarray(values, dtype=np.float64)
+    if values.ndim != 2 or not len(values):
+        raise SerkitError(f"expected features of shape (frames, dims) with a frame or more; got {values.shape}")
+    if not np.isfinite(values).all():
+        raise SerkitError("the features hold values that are not finite numbers: look at the signal they came from")
+    constant = np.ptp(values, axis=0) == 0
+    return np.where(constant, 0, values - values.mean(axis=0)) / np.where(constant, 1, values.std(axis=0))
+
+
+def standardise(values: np.ndarray, training: np.ndarray, limit: float = 10.0) -> np.ndarray:
+    """Give features mean 0 and standard deviation 1, by the statistics of training data alone.
+
+    Args:
+        values: shape (N, dims).
+        training: shape (M, dims).
+        limit: in standard deviations; what lies beyond is set to it. A feature that hardly varies in training can
+            lie millions of them away in a new voice, and nothing else would then count.
+
+    Returns:
+        float32 of shape (N, dims); a feature that never varies in training is 0.
+
+    Raises:
+        SerkitError: no training data, or values that are not finite.
+
+    >>> standardise(np.array([[3.0, 7.0], [99.0, 8.0]]), np.array([[1.0, 7.0], [3.0, 7.0]]))
+    array([[ 1.,  0.],
+           [10.,  0.]], dtype=float32)
+    """
+    values, training = np.asarray(values, np.float64), np.asarray(training, np.float64)
+    if not len(training) or not (np.isfinite(training).all() and np.isfinite(values).all()):
+        raise SerkitError("there are no training data, or a feature is not a finite number: look at the features")
+    constant = np.ptp(training, axis=0) == 0
+    scaled = (values - training.mean(axis=0)) / np.where(constant, 1, training.std(axis=0))
+    return np.where(constant, 0, scaled.clip(-limit, limit)).astype(np.float32)
+
+
+def scale(values: np.ndarray, lowest: float = -1.0, axes: tuple[int, ...] | None = None) -> np.ndarray:
+    """Shift and stretch linearly so that the least value is `lowest` and the greatest 1 (li2018, 2.1).
+
+    Args:
+        values: any shape.
+        lowest: -1 for the paper's range [-1, 1].
+        axes: axes that share one scale; None is all of them. For a batch (B, frames, bins), (1, 2)
+            scales each piece by itself.
+
+    Returns:
+        Values in [lowest, 1]; where all values are equal (silence) the result is `lowest`.
+
+    >>> scale(np.array([0.0, 1.0, 4.0]))
+    array([-1. , -0.5,  1. ])
+    """
+    least = values.min(axis=axes, keepdims=True)
+    span = values.max(axis=axes, keepdims=True) - least
+    return (values - least) * ((1 - lowest) / np.where(span > 0, span, 1)).astype(values.dtype) + lowest
 
 
 class PCAWhitening:
@@ -29,6 +103,9 @@ class PCAWhitening:
         floor: the least eigenvalue of the correlation matrix that is kept, as a fraction of the largest.
             With 1e-9 the smallest deviation kept is 3e-5 of the largest, which is well above the rounding of
             features stored as float32.
+        clip: largest size of a whitened value, in standard deviations of the training rows; 0 leaves all as they
+            are. Components of little variance multiply whatever training did not hold: a new voice, a frame beside
+            digital silence.
 
     Attributes:
         mean: of each column, shape (dims,).
@@ -38,7 +115,7 @@ class PCAWhitening:
         eigenvalues: variance of the scaled columns along each component, shape (kept,).
 
     Raises:
-        SerkitError: `components` is not a positive whole number, or `floor` is not in (0, 1).
+        SerkitError: `components` is not a positive whole number, `floor` is not in (0, 1), or `clip` is negative.
 
     >>> rows = np.random.default_rng(0).normal(5, [1, 10, 100], (1000, 3))
     >>> np.cov(PCAWhitening().fit(rows).transform(rows).T).round(6) + 0.0
@@ -47,14 +124,16 @@ class PCAWhitening:
            [0., 0., 1.]])
     """
 
-    def __init__(self, components: int | None = None, floor: float = 1e-9):
+    def __init__(self, components: int | None = None, floor: float = 1e-9, clip: float = 0.0):
         whole = isinstance(components, int | np.integer) and not isinstance(components, bool)
         if components is not None and not (whole and components > 0):
             raise SerkitError(f"components is a whole number, 1 or more, or None for all; got {components!r}")
         if not 0 < floor < 1:
             raise SerkitError(f"floor is a fraction of the largest eigenvalue, such as 1e-9; got {floor!r}")
-        self.wanted, self.floor = components, floor
-        self.mean = self.scale = self.components = self.eigenvalues = None
+        if not clip >= 0:
+            raise SerkitError(f"clip is a number of standard deviations, or 0 for none; got {clip!r}")
+        self.wanted, self.floor, self.clip = components, floor, clip
+        self.mean = self.scale = self.components = self.eigenvalues = self._projection = None
 
     def fit(self, rows: np.ndarray | Iterable[np.ndarray]) -> "PCAWhitening":
         """Learn mean, scale and components from the training rows, reading them once.
@@ -96,6 +175,7 @@ class PCAWhitening:
         largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
         self.mean, self.scale, self.eigenvalues = mean, scale, eigenvalues[:kept].copy()
         self.components = components * np.sign(largest)
+        self._projection = (self.components / np.sqrt(self.eigenvalues)[:, None] / self.scale).T
         return self
 
     def transform(self, rows: np.ndarray) -> np.ndarray:
@@ -115,13 +195,13 @@ class PCAWhitening:
         rows = np.asanyarray(rows)
         if rows.ndim != 2 or rows.shape[1] != len(self.mean):
             raise SerkitError(f"fitted on rows of {len(self.mean)} columns; got an array of shape {rows.shape}")
-        projection = (self.components / np.sqrt(self.eigenvalues)[:, None] / self.scale).T
-        whitened = np.empty((len(rows), projection.shape[1]), np.float32 if rows.dtype == np.float32 else np.float64)
+        kind = np.float32 if rows.dtype == np.float32 else np.float64
+        whitened = np.empty((len(rows), len(self.eigenvalues)), kind)
         begin = 0
         for block in _checked(_blocks(rows)):
-            whitened[begin : begin + len(block)] = (block - self.mean) @ projection
+            whitened[begin : begin + len(block)] = (block - self.mean) @ self._projection
             begin += len(block)
-        return whitened
+        return whitened.clip(-self.clip, self.clip, out=whitened) if self.clip else whitened
 
 
 def _blocks(rows: np.ndarray | Iterable[np.ndarray]) -> Iterator[np.ndarray]:

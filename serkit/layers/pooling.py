@@ -1,23 +1,9 @@
-"""Layers of the papers, as Keras 3 layers: TensorFlow, JAX and PyTorch run them alike.
+"""Pooling layers: over the positions of a feature map (li2018) and over time (tao2018, zhao2018)."""
 
-Only ``keras.ops`` is used inside ``call``; weights are created in ``build``; every layer can be saved.
-"""
+from typing import Any
 
 import keras
 from keras import ops
-
-from serkit.recurrent import AdvancedGRU, AdvancedLSTM, WeightedPooling
-
-__all__ = [
-    "AdvancedGRU",
-    "AdvancedLSTM",
-    "AttentionPooling2D",
-    "BilinearPooling2D",
-    "CropToMatch",
-    "LongConv1D",
-    "PadToMultiple",
-    "WeightedPooling",
-]
 
 
 @keras.saving.register_keras_serializable("serkit")
@@ -163,88 +149,56 @@ class BilinearPooling2D(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("serkit")
-class LongConv1D(keras.layers.Conv1D):
-    """``keras.layers.Conv1D`` for few filters of many frames (khorram2017, 4: one filter of up to 2048).
+class WeightedPooling(keras.layers.Layer):
+    """Attention-based weighted pooling over time (tao2018, section 4.1, equations 1 and 2).
 
-    The same layer, with the same weights and the same result, computed another way: one matrix product weights all
-    frames for all places in the filter at once, and what belongs to one output is then added up. On a processor this
-    is a hundred times as fast for one filter of 256 frames.
-
-    Args:
-        filters: as in ``Conv1D``.
-        kernel_size: frames of a filter.
-        kwargs: as in ``Conv1D``. Padding is "same" (zeros at both ends, the shorter side first), and neither strides,
-            dilation nor groups.
-
-    Inputs (B, T, dims); output (B, T, filters).
-    """
-
-    def __init__(self, filters, kernel_size, **kwargs):
-        super().__init__(filters, kernel_size, **{"padding": "same"} | kwargs)
-        if self.padding != "same" or (*self.strides, *self.dilation_rate, self.groups) != (1, 1, 1):
-            raise ValueError("LongConv1D has padding 'same' and no strides, dilation or groups: use Conv1D")
-
-    def call(self, inputs):
-        """(B, T, dims) -> (B, T, filters)."""
-        length = self.kernel_size[0]
-        frames = ops.shape(inputs)[1]
-        before = (length - 1) // 2
-        padded = ops.pad(inputs, [[0, 0], [before, length - 1 - before], [0, 0]])
-        # weighted[b, f, l, n] = x[b, n] . w[l, :, f], for every frame n and every place l in filter f
-        weighted = ops.einsum("bnd,ldf->bfln", padded, self.kernel)
-        # Output t adds up weighted[l, t + l]. Rows one frame longer, read on end, bring these below one another.
-        batch, whole = ops.shape(inputs)[0], frames + length - 1
-        flat = ops.reshape(weighted, (batch, self.filters, length * whole))
-        flat = ops.pad(flat, [[0, 0], [0, 0], [0, length]])
-        sheared = ops.reshape(flat, (batch, self.filters, length, whole + 1))[..., :frames]
-        outputs = ops.transpose(ops.sum(sheared, axis=2), (0, 2, 1))
-        return self.activation(outputs + self.bias if self.use_bias else outputs)
-
-
-@keras.saving.register_keras_serializable("serkit")
-class PadToMultiple(keras.layers.Layer):
-    """Fill a sequence with zeros at its end, until its length is a multiple of a number.
-
-    With `CropToMatch` at the end, a network that divides the length by 3 four times takes sequences of any length
-    (khorram2017, 5.2). Zeros are what convolutions see beyond the ends anyway: the mean of normalised features.
+    Each frame h_t gets the weight A_t = softmax over the valid frames of W . h_t; the output is the sum of A_t h_t.
+    W holds D values; there is no bias. An utterance without a valid frame gives zeros, with zero weights.
 
     Args:
-        multiple: of the length, 81 for four times 3.
-
-    Inputs (B, T, dims); output (B, ceil(T / multiple) multiple, dims).
+        return_weights: give (pooled, weights) instead of pooled alone, to look at what the network attends to.
+        kernel_initializer: of W; "zeros" begins at the mean over time.
+        **kwargs: name, dtype and the like, for `keras.layers.Layer`.
     """
 
-    def __init__(self, multiple: int, **kwargs):
+    def __init__(self, return_weights: bool = False, kernel_initializer: Any = "glorot_uniform", **kwargs: Any):
         super().__init__(**kwargs)
-        self.multiple = multiple
+        self.return_weights = return_weights
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.supports_masking = True
+        self.input_spec = keras.layers.InputSpec(ndim=3)
 
-    def call(self, inputs):
-        """(B, T, dims) -> (B, T', dims)."""
-        return ops.pad(inputs, [[0, 0], [0, -ops.shape(inputs)[1] % self.multiple], [0, 0]])
+    def build(self, input_shape: tuple) -> None:
+        """Create W for inputs of shape (B, T, D)."""
+        self.kernel = self.add_weight(name="kernel", shape=(input_shape[-1], 1), initializer=self.kernel_initializer)
 
-    def compute_output_shape(self, input_shape):
-        """The last length is not known where the first is not."""
-        batch, frames, dims = input_shape
-        return (batch, None if frames is None else -(-frames // self.multiple) * self.multiple, dims)
+    def call(self, inputs: Any, mask: Any = None) -> Any:
+        """Pool (B, T, D) to (B, D); with `return_weights` also the weights, (B, T), zero at masked frames."""
+        # In half precision the sum over hundreds of frames would lose the small weights.
+        scores = ops.cast(ops.squeeze(ops.matmul(inputs, self.kernel), axis=-1), "float32")  # (B, T)
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            scores = ops.where(mask, scores, -1e30)
+        # A softmax; Keras' own warns where a sequence has one frame.
+        weights = ops.exp(scores - ops.logsumexp(scores, axis=-1, keepdims=True))
+        if mask is not None:
+            weights = ops.where(mask, weights, 0)  # where all frames are masked, softmax gives each the same weight
+        weights = ops.cast(weights, inputs.dtype)
+        pooled = ops.einsum("bt,btd->bd", weights, inputs)
+        return (pooled, weights) if self.return_weights else pooled
 
-    def get_config(self):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """(B, D), or ((B, D), (B, T))."""
+        pooled = (input_shape[0], input_shape[-1])
+        return (pooled, tuple(input_shape[:2])) if self.return_weights else pooled
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> None:
+        """The output has no frames to mask."""
+
+    def get_config(self) -> dict:
         """The settings."""
-        return {**super().get_config(), "multiple": self.multiple}
-
-
-@keras.saving.register_keras_serializable("serkit")
-class CropToMatch(keras.layers.Layer):
-    """Cut a sequence to the length of another: ``CropToMatch()([long, like])``.
-
-    Inputs (B, T', dims), which is cut at its end, and (B, T, anything) with T <= T'; output (B, T, dims).
-    """
-
-    def call(self, inputs):
-        """Keep the first T frames."""
-        values, like = inputs
-        return values[:, : ops.shape(like)[1]]
-
-    def compute_output_shape(self, input_shape):
-        """The length of the second input, the rest of the first."""
-        values, like = input_shape
-        return (values[0], like[1], *values[2:])
+        return {
+            **super().get_config(),
+            "return_weights": self.return_weights,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
