@@ -190,14 +190,15 @@ def scores(predictions: pd.DataFrame, measures: dict = ACCURACIES) -> dict[str, 
 
     Returns:
         For a measure WA: WA pooled (over the folds of a seed, then the mean over seeds); WA fold mean and WA fold sd
-        (over all folds and seeds; the sample standard deviation, NaN for a single one); WA floor (predicting the
-        commonest class always). And folds, seeds, utterances (distinct ones of a seed).
+        (over all folds and seeds; the sample standard deviation, NaN for a single one); WA floor (predicting one
+        class always: the commonest, or, where labels are numbers, the one that scores best). And
+        folds, seeds, utterances (of one seed).
     """
     seeds = predictions["seed"] if "seed" in predictions else pd.Series(0, predictions.index)
     by_seed = [part for _, part in predictions.groupby(seeds)]
     by_fold = [part for _, part in predictions.groupby([seeds, predictions["fold"]])]
     first = by_seed[0]
-    commonest = np.full(len(first), first["label"].mode().iloc[0])
+    constants = _constants(first)
     numbers = {}
     for name, metric in measures.items():
         pooled, folds = (
@@ -206,8 +207,18 @@ def scores(predictions: pd.DataFrame, measures: dict = ACCURACIES) -> dict[str, 
         numbers[f"{name} pooled"] = float(pooled.mean())
         numbers[f"{name} fold mean"] = float(folds.mean())
         numbers[f"{name} fold sd"] = float(folds.std(ddof=1)) if len(folds) > 1 else np.nan
-        numbers[f"{name} floor"] = metric(first["label"], commonest)
+        numbers[f"{name} floor"] = max(metric(first["label"], constant) for constant in constants)
     return numbers | {"folds": first["fold"].nunique(), "seeds": len(by_seed), "utterances": len(first)}
+
+
+def _constants(predictions: pd.DataFrame) -> list[np.ndarray]:
+    """Predictions that are the same for all."""
+    labels = predictions["label"]
+    values = [labels.mode().iloc[0]]
+    if pd.api.types.is_float_dtype(labels):
+        values = predictions["predicted"].unique()
+        values = values if len(values) <= 20 else [labels.mean()]
+    return [np.full(len(labels), value) for value in values]
 
 
 def _pair(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:

@@ -28,7 +28,7 @@ COMPARISON_COLUMNS = [
     "paper", "table", "better", "worse", "metric", "published", "measured", "low", "high", "p", "speakers", "seeds",
     "unit", "verdict", "why",
 ]  # fmt: skip
-_LISTED_SETTINGS = 3
+_LISTED_SETTINGS = 4
 _LONGEST_VALUE = 16
 _LOWER_IS_BETTER = (metrics.rmse,)
 
@@ -70,7 +70,9 @@ class Results:
             reason: in full; up to a colon it is what stands in ``claims.csv``.
             affects: "table 1", "row BLSTM", ...; None for everything.
         """
-        self._reasons.append(_Reason(reason.split(":")[0], reason, "other", None if affects is None else tuple(affects)))
+        self._reasons.append(
+            _Reason(reason.split(":", maxsplit=1)[0], reason, "other", None if affects is None else tuple(affects))
+        )
 
     @property
     def label(self) -> str:
@@ -124,8 +126,8 @@ class Results:
             for claim in claims.itertuples()
         ]
         claims["why_not"] = [_in_short(found) for found in reasons]
-        claims["depends_on"] = [_in_list(one.name for one in found if one.name) for found in reasons]
-        claims["comparable"] = there & [not found for found in reasons]
+        claims["depends_on"] = [", ".join(one.name for one in found if one.name) for found in reasons]
+        claims["comparable"] = there & np.array([not found for found in reasons])
         claims.loc[~there, ["depends_on", "why_not"]] = ["", "not measured here"]
         claims.loc[~there & (claims["origin"] == "cited"), "why_not"] = "earlier work, published only"
         claims["runs"] = claims["runs"].fillna(0).astype(int)
@@ -189,7 +191,9 @@ class Results:
                         "unit": "%" if relative else "points" if percent else "", "verdict": found, "why": why,
                     }
                 )  # fmt: skip
-        self._comparisons |= {(one["table"], one["better"], one["worse"], one["metric"], relative): one for one in added}
+        self._comparisons |= {
+            (one["table"], one["better"], one["worse"], one["metric"], relative): one for one in added
+        }
         self.table("comparisons", pd.DataFrame(self._comparisons.values(), columns=COMPARISON_COLUMNS))
         return pd.DataFrame(added, columns=COMPARISON_COLUMNS).drop(columns="paper")
 
@@ -206,7 +210,9 @@ class Results:
         """
         parts = dict(list(predictions.groupby("model", sort=False)))
         chosen = [model for model in models if model in parts] if models is not None else list(parts)
-        matrices = {model: metrics.confusion(parts[model]["label"], parts[model]["predicted"], labels) for model in chosen}
+        matrices = {
+            model: metrics.confusion(parts[model]["label"], parts[model]["predicted"], labels) for model in chosen
+        }
         for model, counts in matrices.items():
             self.table(f"{name}_{model}", counts.reset_index())
         if matrices:
@@ -227,7 +233,7 @@ class Results:
 
         from serkit import audio
 
-        signal, rate = audio.read(row["path"], end=seconds and min(seconds, audio.info(row["path"]).seconds))
+        signal, rate = audio.read(row["path"], end=seconds and min(seconds, audio.info(row["path"]).duration))
         return Audio(signal, rate=rate)
 
     def findings(self):
@@ -235,6 +241,8 @@ class Results:
         from IPython.display import Markdown
 
         lines = [_sentence(one) for one in self._comparisons.values()] or ["Nothing was compared."]
+        if self._reasons:
+            lines += ["", "What differs from the paper stands at the top, and in `reasons.csv`."]
         return Markdown("\n".join([self._comparability(), "", *lines]))
 
     def banner(self) -> str:
@@ -245,21 +253,31 @@ class Results:
     def _comparability(self) -> str:
         if any(reason.affects is None for reason in self._reasons):
             return f"**Not comparable** with the paper's numbers ({self.label})."
-        choices = sum(one.source == "ours" for one in getattr(self.paper, "parameters", {}).values())
+        choices = sum(one.source == "ours" for one in self.paper.parameters.values())
         ours = f"with {choices} choices of ours where the paper is silent" if choices else "every setting as published"
         text = f"**Comparable** with the paper: {self.corpus.title}, complete, {ours}"
-        return text + (", except where these differ:" if self._reasons else ".")
+        return text + (", but not everywhere." if self._reasons else ".")
 
 
 @dataclass(frozen=True)
 class _Reason:
-    """Why numbers are not comparable: in short, in full, of which kind, and what it bears on (None: everything)."""
+    """Why numbers are not comparable.
+
+    Attributes:
+        short: for one line in a table.
+        full: for the banner.
+        kind: corpus, setting or other.
+        affects: what it bears on; None for everything.
+        name: of the parameter, of a setting.
+        stated: whether the paper states the setting.
+    """
 
     short: str
     full: str
     kind: str
     affects: tuple[str, ...] | None = None
     name: str = ""
+    stated: bool = False
 
     def touches(self, table: int, row: str) -> bool:
         places = (f"table {table}", f"row {row}", f"table {table} row {row}")
@@ -272,7 +290,12 @@ class _Reason:
         return f" (only {', '.join(self.affects)})" if self.affects else " (nothing that the paper prints)"
 
     def row(self) -> list[str]:
-        return [self.name or self.short, self.kind, self.full, "all" if self.affects is None else "; ".join(self.affects)]
+        return [
+            self.name or self.short,
+            self.kind,
+            self.full,
+            "all" if self.affects is None else "; ".join(self.affects),
+        ]
 
 
 _REASON_COLUMNS = ["reason", "kind", "in_full", "affects"]
@@ -414,7 +437,7 @@ def score_table(
 
 def _corpus_reasons(paper: papers.Paper, corpus: Corpus) -> list[_Reason]:
     if corpus.miniature:
-        return [_Reason("miniature", f"synthetic miniature of {corpus.name}, not the corpus", "corpus")]
+        return [_Reason("synthetic miniature", f"synthetic miniature of {corpus.name}, not the corpus", "corpus")]
     if corpus.name not in paper.own:
         return [_Reason("corpus", f"corpus {corpus.name}; the paper's is {' and '.join(paper.own)}", "corpus")]
     if not _complete(corpus):
@@ -439,28 +462,20 @@ def _setting_reason(one) -> _Reason:
     full = f"{one.name} = {one.value}; the paper says {one.published}"
     if not stated:
         full = f"{one.name} = {one.value}; our paper profile says {one.published}, the paper is silent"
-    short = f"{one.name} {_plainly(one.value)}, {whose} {_plainly(one.published)}"
+    short = f"{one.name} = {one.value} ({whose}: {one.published})"
     if max(len(str(one.value)), len(str(one.published))) > _LONGEST_VALUE:
-        short = f"{one.name} ({whose})"
+        short = f"{one.name} (not the {whose}'s)"
     kind = "the paper states another value" if stated else "the paper is silent"
-    return _Reason(short, full, kind, None if one.affects is None else tuple(one.affects), one.name)
-
-
-def _plainly(value: Any) -> str:
-    return {True: "on", False: "off", "": "none"}.get(value, str(value)) if isinstance(value, bool | str) else str(value)
+    return _Reason(short, full, kind, None if one.affects is None else tuple(one.affects), one.name, stated)
 
 
 def _in_short(reasons: list[_Reason]) -> str:
     """Reasons in one line: corpus and the like first, then the first few settings."""
-    settings = [one.short for one in reasons if one.name]
+    settings = [one.short for stated in (True, False) for one in reasons if one.name and one.stated == stated]
     others = [one.short for one in reasons if not one.name]
     listed = others + settings[:_LISTED_SETTINGS]
     more = len(settings) - _LISTED_SETTINGS
     return "; ".join(listed + ([f"and {more} more settings" if more > 1 else settings[-1]] if more > 0 else []))
-
-
-def _in_list(names: Iterable[str]) -> str:
-    return ", ".join(names)
 
 
 def _sentence(one: dict) -> str:

@@ -6,10 +6,11 @@ the first alone.
 
 * The **value** is the metric pooled over the folds of a seed, or of each fold (``pooled=False``), then the mean over
   seeds (and folds).
-* The **interval** is value +- t * standard error. The error comes from the jackknife: the metric without each speaker
-  in turn. What seeds add to it is estimated by two-way analysis of variance, and the degrees of freedom follow
-  Satterthwaite. With ten speakers the percentiles of a bootstrap cover too rarely (about 90 % instead of 95 %); these
-  intervals keep what they promise, which the tests check by simulation.
+* The **interval** is value +- t * standard error. The error comes from the jackknife (the metric without each speaker
+  in turn) and from the spread of seeds; the degrees of freedom follow Satterthwaite, with speakers of unequal size
+  counting as fewer. The percentiles of a bootstrap over ten speakers hold the true value in 86 % of cases instead of
+  95 %; these intervals do in 92 % or more, which the tests check by simulation. Two seeds are hardly enough to know
+  what seeds do: where that is much, take five.
 * The **p value** is that of a permutation test: were two models equally good, the predictions for a speaker just
   as well be exchanged. All exchanges are tried with up to 13 speakers, otherwise 8192 random ones (1024 of a metric
   that does not add up over speakers).
@@ -40,6 +41,7 @@ _LIMITS = {
     metrics.rmse: (0, np.inf),
 }
 
+_LEAST_FREEDOM = 3
 _NO_LIMITS = (-np.inf, np.inf)
 
 
@@ -111,7 +113,9 @@ def interval(
     value, why = side.by_seed(np.ones((1, side.count)))[0], _too_few(side.speakers)
     low = high = np.nan
     if not why:
-        low, high = _bounds(value.mean(), [side.contributions()], side.effective, level, _LIMITS.get(metric, _NO_LIMITS))
+        low, high = _bounds(
+            value.mean(), [side.contributions()], side.effective, level, _LIMITS.get(metric, _NO_LIMITS)
+        )
     return Interval(low, high, side.count, why or _undefined(low), float(value.mean()), len(value))
 
 
@@ -291,22 +295,23 @@ def _bounds(
     from scipy import stats
 
     speakers = len(parts[0])
-    variances = [np.sum([part.mean(axis=1) for part in parts], axis=0).var(ddof=1) / speakers]
-    freedom = [effective - 1]
+    by_speaker = np.sum([part.mean(axis=1) for part in parts], axis=0).var(ddof=1) / speakers
+    variance, freedom = by_speaker, [(by_speaker, effective - 1)]
     for part in parts:
         seeds = part.shape[1]
         if seeds > 1:
+            by_seed = part.mean(axis=0).var(ddof=1) / seeds
             rest = part - part.mean(axis=0) - part.mean(axis=1, keepdims=True) + part.mean()
-            interaction = (rest**2).sum() / ((speakers - 1) * (seeds - 1)) / speakers  # it is in the first one already
-            variances.append(max(part.mean(axis=0).var(ddof=1) - interaction, 0.0) / seeds)
-            freedom.append(seeds - 1)
-    variance = sum(variances)
+            interaction = (rest**2).sum() / ((speakers - 1) * (seeds - 1)) / (speakers * seeds)
+            variance += by_seed  # it holds the interaction, as `by_speaker` does: the interval is rather too wide
+            freedom.append((max(by_seed - interaction, 0.0), seeds - 1))
     if not np.isfinite(variance + value):
         return np.nan, np.nan
     half = 0.0
-    if variance > 0:
-        degrees = variance**2 / sum(one**2 / free for one, free in zip(variances, freedom, strict=True))
-        half = stats.t.ppf((1 + level) / 2, degrees) * np.sqrt(variance)
+    if by_speaker > 0:
+        degrees = sum(one for one, _ in freedom) ** 2 / sum(one**2 / degrees for one, degrees in freedom)
+        # Two seeds alone would have one degree of freedom and a t of 12.7, whatever they are.
+        half = stats.t.ppf((1 + level) / 2, max(degrees, _LEAST_FREEDOM)) * np.sqrt(variance)
     return float(np.clip(value - half, *limits)), float(np.clip(value + half, *limits))
 
 
@@ -324,7 +329,7 @@ def _permutation(one: _Side, other: _Side, relative: bool) -> float:
     speakers = one.count
     opposite = _opposite_runs(one, other)
 
-    def statistic(first, second, axis):  # numbers: below `speakers` of the first side, then of the second one
+    def statistic(first, _, axis):  # who is in the first place: below `speakers` its own, the others exchanged
         exchanged = (np.moveaxis(first, axis, -1) >= speakers).reshape(-1, speakers).astype(float)
         scores = [_mean(_mixed(one, other, opposite, weights)) for weights in (exchanged, 1 - exchanged)]
         return _compared(*scores, relative).reshape(first.shape[:-1])
