@@ -107,6 +107,32 @@ def write(path: Path | str, signal: np.ndarray, sample_rate: int) -> None:
     soundfile.write(path, signal, sample_rate, subtype="PCM_16")
 
 
+def trim(signal: np.ndarray, sample_rate: int, below: float = 40.0, margin: float = 0.0) -> np.ndarray:
+    """Cut what is quiet from both ends of a signal.
+
+    Args:
+        signal: shape (samples,).
+        sample_rate: in Hz.
+        below: dB; a block of 10 ms is quiet when its power is so far below that of the loudest one.
+        margin: seconds of it that are kept at either end.
+
+    Returns:
+        A piece of `signal`; all of it where every block is silent.
+
+    >>> len(trim(np.r_[np.zeros(1600), np.ones(3200), np.zeros(800)], 16000))
+    3200
+    """
+    block = max(round(0.01 * sample_rate), 1)
+    blocks = np.pad(signal, (0, -len(signal) % block)).reshape(-1, block)
+    power = np.mean(np.square(blocks, dtype=np.float64), axis=1)
+    loud = np.flatnonzero(power > power.max() * 10 ** (-below / 10))
+    if not len(loud):
+        return signal
+    first = loud[0] * block - round(margin * sample_rate)
+    last = (loud[-1] + 1) * block + round(margin * sample_rate)
+    return signal[max(first, 0) : last]
+
+
 def _require_file(path: Path) -> None:
     if not path.is_file():
         raise SerkitError(f"there is no file {path}")

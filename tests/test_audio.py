@@ -113,3 +113,14 @@ def test_what_is_not_a_number_is_refused(tmp_path, value):
     soundfile.write(tmp_path / "a.wav", signal, RATE, subtype="FLOAT")
     with pytest.raises(SerkitError, match=r"a\.wav holds samples that are not finite"):
         audio.read(tmp_path / "a.wav")
+
+
+def test_quiet_ends_are_cut_and_pauses_are_not():
+    tone = np.sin(np.arange(1600) / 3)
+    quiet = np.full(800, 1e-3)  # about 57 dB below
+    signal = np.concatenate([quiet, tone, quiet, tone, quiet])
+    np.testing.assert_array_equal(audio.trim(signal, 16000), signal[800:-800])
+    np.testing.assert_array_equal(audio.trim(signal, 16000, margin=0.01), signal[640:-640])
+    np.testing.assert_array_equal(audio.trim(signal, 16000, margin=1.0), signal)
+    np.testing.assert_array_equal(audio.trim(signal, 16000, below=70.0), signal)
+    assert len(audio.trim(np.zeros(50), 16000)) == 50
