@@ -26,7 +26,7 @@ SAMPLE_RATE = 16000  # Hz
 STEP = 0.04  # seconds between two values, as in RECOLA
 DELAY = 3.0  # seconds by which the labels follow the speech
 SMOOTH = 1.0  # seconds, standard deviation of the bell that smooths the labels
-QUIET, MARGIN = 40.0, 0.1  # dB below the loudest 10 ms, and seconds of it that are kept: what is cut from both ends
+QUIET = 40.0  # dB under the loudest moment: what is cut from both ends of an utterance
 SLOW = 2.0  # utterances, standard deviation of the bell that smooths the walk
 # Arousal and valence of a strongly acted emotion, in [-1, 1]: our reading of the circumplex (Russell 1980).
 CIRCUMPLEX = {
@@ -123,4 +123,4 @@ def labels_of(emotion: np.ndarray, ends: np.ndarray) -> np.ndarray:
 
 
 def _speech(path: str) -> np.ndarray:
-    return audio.trim(audio.read(path, SAMPLE_RATE)[0], SAMPLE_RATE, QUIET, MARGIN)
+    return audio.trim(audio.read(path, SAMPLE_RATE)[0], SAMPLE_RATE, QUIET)
