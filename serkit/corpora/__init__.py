@@ -33,18 +33,8 @@ from serkit.corpora.table import COLUMNS, LABELS, MARKER, RATING_COLUMNS, WORD_C
 from serkit.errors import SerkitError, one_of
 
 __all__ = [
-    "COLUMNS",
-    "LABELS",
-    "MARKER",
-    "NAMES",
-    "Corpus",
-    "Problem",
-    "lacking",
-    "load",
-    "miniatures",
-    "module",
-    "require",
-]
+    "COLUMNS", "LABELS", "MARKER", "NAMES", "Corpus", "Problem", "lacking", "load", "miniatures", "module", "require",
+]  # fmt: skip
 
 LISTED_PROBLEMS = 5
 READERS = ("trajectories", "ratings", "words")  # what a loader may have besides its table

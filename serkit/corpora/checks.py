@@ -47,6 +47,12 @@ def require_folder(root: Path, how_to_get: str) -> None:
         raise SerkitError(f"there is no folder {root}\n{how_to_get}")
 
 
+def require_own_folder(directory: Path, marker: str, what: str) -> None:
+    """Raise where something other than `what` would be written over; `marker` is the file that makes it one."""
+    if directory.is_file() or (directory.is_dir() and any(directory.iterdir()) and not (directory / marker).is_file()):
+        raise SerkitError(f"{directory} is not empty and no {what}; name another folder")
+
+
 def count_problems(found: dict[str, int], expected: dict[str, int], where: Path, remedy: str) -> list[Problem]:
     """Name every figure of `expected` that differs from the one found (0 where absent).
 

@@ -25,6 +25,7 @@ from serkit.corpora.miniatures.synthesis import (
     voice_of,
 )
 
+VERSION = 1  # of the sound and the texts
 OVERLAP = 0.5  # of the emotions; at 0.5 a linear classifier of mean log-mel bands reaches a UA of about 0.7
 SHORTEST, LONGEST = 0.8, 4.5  # seconds an utterance
 BLANK_DOMINANCE = "Ses04M_script03_2_M000"  # one rater left it out, and it counts as 0, as in the release
