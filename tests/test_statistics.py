@@ -47,19 +47,26 @@ def population(rng, speakers, spread=0.08):
         (24, 1, {}),
         (10, 3, {"between_seeds": 0.02, "between_networks": 0.04}),
         (24, 3, {"between_seeds": 0.02, "between_networks": 0.04}),
-        (10, 5, {"between_seeds": 0.04}),
     ],
 )
 def test_intervals_cover_what_they_promise(speakers, seeds, spread):
-    """Skill is 0.6 in every class, so that WA and UA are both 0.6 over all speakers and seeds that there could be."""
-    rng, covered, repeats = np.random.default_rng(1), np.zeros(2), 400
+    """Skill is 0.6 in every class, so that UA is 0.6 over all speakers and seeds that there could be."""
+    rng, covered, repeats = np.random.default_rng(1), 0, 800 if speakers == 10 else 400
     for _ in range(repeats):
-        table = simulated(rng, speakers, seeds, **spread)
-        for number, metric in enumerate((metrics.wa, metrics.ua)):
-            found = statistics.interval(table, metric)
-            covered[number] += found.low <= 0.6 <= found.high
-    assert (covered / repeats >= 0.92).all(), covered / repeats
-    assert (covered / repeats <= 0.98).all(), covered / repeats
+        found = statistics.interval(simulated(rng, speakers, seeds, **spread), metrics.ua)
+        covered += found.low <= 0.6 <= found.high
+    assert 0.92 <= covered / repeats <= 0.98
+
+
+def test_a_plain_bootstrap_would_cover_too_rarely():
+    """Why the intervals are not percentiles of resampled speakers."""
+    rng, covered, repeats = np.random.default_rng(1), 0, 400
+    for _ in range(repeats):
+        side = statistics._Side(simulated(rng, 10, 1), metrics.ua, ("label", "predicted"), True)
+        drawn = side.by_seed(rng.multinomial(10, [0.1] * 10, size=500).astype(float))[:, 0]
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        covered += low <= 0.6 <= high
+    assert covered / repeats < 0.92
 
 
 def test_intervals_of_differences_cover_what_they_promise():
@@ -74,7 +81,7 @@ def test_intervals_of_differences_cover_what_they_promise():
         value = one.by_seed(np.ones((1, 10))).mean() - other.by_seed(np.ones((1, 10))).mean()
         low, high = statistics._bounds(value, parts, one.effective, 0.95)
         covered += low <= 0.07 <= high
-    assert 0.92 <= covered / repeats <= 0.985
+    assert 0.92 <= covered / repeats <= 0.98
 
 
 def test_the_permutation_test_rejects_at_its_level():
