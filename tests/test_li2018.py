@@ -163,4 +163,3 @@ def test_excited_may_count_as_happy(tmp_path):
 def _runs_of(folder, model):
     runs = table(folder, "runs")
     return (folder / "runs" / key for key in runs.loc[runs["model"] == model, "key"])
-
