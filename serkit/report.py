@@ -439,7 +439,7 @@ def _corpus_reasons(paper: papers.Paper, corpus: Corpus) -> list[_Reason]:
     if corpus.name not in paper.own:
         return [_Reason("corpus", f"corpus {corpus.name}; the paper's is {' and '.join(paper.own)}", "corpus")]
     if not corpus.complete:
-        return [_Reason("incomplete copy", "this copy of the corpus fails its check", "corpus")]
+        return [_Reason("incomplete copy", "this copy is not the whole corpus, or it fails its check", "corpus")]
     return []
 
 
