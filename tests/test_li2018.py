@@ -41,7 +41,9 @@ def test_claims(folder):
     assert not claims["comparable"].any()
     assert measured["why_not"].str.contains("miniature").all()
     assert not measured["why_not"].str.contains("filter_").any()  # Figure 2's settings bear on Figure 2
-    assert measured["why_not"].str.contains(r"epochs = 1 \(paper: 50\)").all()
+    assert measured["depends_on"].str.contains(r"\bepochs\b").all()
+    assert not measured["depends_on"].str.contains("filter_").any()
+    assert "epochs = 1; the paper says 50" in table(folder, "reasons")["in_full"].tolist()
 
 
 def test_scores_agree_with_the_stored_predictions(folder):
