@@ -88,7 +88,7 @@ def pytorch_defaults(weight_decay: float = 0.0, fan_in: int | None = None, gamma
     return kernel, normalisation
 
 
-class StopOnNaN(keras.callbacks.Callback):
+class _StopOnNaN(keras.callbacks.Callback):
     """Stop with an error, naming epoch and step, as soon as the loss is not a finite number."""
 
     def on_train_begin(self, logs=None):  # noqa: ARG002, D102
@@ -165,7 +165,7 @@ class DevelopmentCCC(keras.callbacks.Callback):
         logs["dev_ccc"] = metrics.ccc(np.concatenate(true), np.concatenate(list(predicted.values())))
 
 
-class ShowEpochs(keras.callbacks.Callback):
+class _ShowEpochs(keras.callbacks.Callback):
     """Tell the progress display which epoch is running."""
 
     def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002, D102
@@ -173,7 +173,7 @@ class ShowEpochs(keras.callbacks.Callback):
 
 
 def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = None, callbacks=(), **options):
-    """``model.fit``, quietly, with a learning-rate schedule, `StopOnNaN` and `ShowEpochs`.
+    """``model.fit``, quietly, with a learning-rate schedule, `_StopOnNaN` and `_ShowEpochs`.
 
     Args:
         model: compiled.
@@ -193,7 +193,7 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
 
     import pandas as pd
 
-    every = [StopOnNaN(), ShowEpochs(), *callbacks]
+    every = [_StopOnNaN(), _ShowEpochs(), *callbacks]
     if rates is not None:
         every.append(keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch]))
     y = options["y"] if "y" in options else batches[0][1] if isinstance(batches, keras.utils.PyDataset) else None
