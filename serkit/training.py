@@ -91,13 +91,13 @@ def pytorch_defaults(weight_decay: float = 0.0, fan_in: int | None = None, gamma
 class _StopOnNaN(keras.callbacks.Callback):
     """Stop with an error, naming epoch and step, as soon as the loss is not a finite number."""
 
-    def on_train_begin(self, logs=None):  # noqa: ARG002, D102
+    def on_train_begin(self, logs=None):  # noqa: ARG002
         self.epoch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002, D102
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):  # noqa: D102
+    def on_train_batch_end(self, batch, logs=None):
         if not np.isfinite(logs["loss"]):
             raise SerkitError(
                 f"the loss is {logs['loss']} in epoch {self.epoch + 1}, step {batch + 1}: look for extreme feature "
@@ -168,7 +168,7 @@ class DevelopmentCCC(keras.callbacks.Callback):
 class _ShowEpochs(keras.callbacks.Callback):
     """Tell the progress display which epoch is running."""
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002, D102
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
         progress.detail(f"epoch {epoch + 1}/{self.params['epochs']}")
 
 
