@@ -1,6 +1,7 @@
 """The command: what it lists, what it refuses, and how fast it does."""
 
 import json
+import re
 
 import nbformat
 import pandas as pd
@@ -127,6 +128,43 @@ def test_a_value_of_another_type_inside_the_notebook():
     assert notebooks.settings("li2018", {**values, "anything": 1}) == values
     with pytest.raises(SerkitError, match="parameter fold_limit is of type int, such as 0; got '2'"):
         notebooks.settings("li2018", {**values, "fold_limit": "2"})
+
+
+@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+def test_every_parameter_is_listed(paper):
+    result = serkit("papers", paper.key)
+    assert result.exit_code == 0, result.output
+    defaults, comments = notebooks.parameters(paper), notebooks.comments(paper)
+    assert list(comments) == list(defaults)
+    for name, parameter in paper.parameters.items():
+        (lines,) = re.findall(rf"^{name}(?: \[.*\])?: .*\n.*\n.*$", result.output, re.MULTILINE)
+        first, source, comment = lines.splitlines()
+        assert parameter.unit in first
+        assert repr(defaults[name]) in first
+        assert all(f"{profile} {value!r}" in first for profile, value in parameter.values.items())
+        assert source.startswith(f"    source: {parameter.source}")
+        assert comment == f"    {comments[name]}" != "    "
+    assert "source: paper; bears on " in result.output
+
+
+def test_notebooks_are_copied_and_nothing_is_overwritten(tmp_path):
+    folder = tmp_path / "mine"
+    result = serkit("notebooks", folder)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in folder.iterdir()} == {paper.notebook for paper in papers.PAPERS.values()}
+    for paper in papers.PAPERS.values():
+        assert (folder / paper.notebook).read_bytes() == notebooks.path_of(paper).read_bytes()
+        assert f"wrote {folder / paper.notebook}" in result.output
+    mine = folder / papers.find("zhao2018").notebook
+    mine.write_text("mine")
+    for other in folder.iterdir():
+        if other != mine:
+            other.unlink()
+    result = serkit("notebooks", folder)
+    assert result.exit_code == 1
+    assert f"{mine} is there already" in result.output
+    assert mine.read_text() == "mine"
+    assert list(folder.iterdir()) == [mine], "nothing was copied"
 
 
 def test_lists():
