@@ -50,9 +50,7 @@ class Results:
 
     def __init__(self, key: str, corpus: Corpus, settings: dict[str, Any], note: str = "", reasons: Iterable[str] = ()):
         self.paper, self.corpus, self.settings, self.note = papers.find(key), corpus, settings, note
-        self.folder = Path(
-            settings["out"] or f"../results/{corpus.name}{'-miniature' * corpus.miniature}/{key}"
-        ).resolve()
+        self.folder = Path(settings["out"]).resolve()
         self._reasons = [*_corpus_reasons(self.paper, corpus), *_setting_reasons(self.paper, settings)]
         self._comparisons: dict[tuple, dict] = {}
         for reason in reasons:
@@ -440,15 +438,9 @@ def _corpus_reasons(paper: papers.Paper, corpus: Corpus) -> list[_Reason]:
         return [_Reason("synthetic miniature", f"synthetic miniature of {corpus.name}, not the corpus", "corpus")]
     if corpus.name not in paper.own:
         return [_Reason("corpus", f"corpus {corpus.name}; the paper's is {' and '.join(paper.own)}", "corpus")]
-    if not _complete(corpus):
-        return [_Reason("incomplete copy", "this copy of the corpus fails its check", "corpus")]
+    if not corpus.complete:
+        return [_Reason("incomplete copy", "this copy is not the whole corpus, or it fails its check", "corpus")]
     return []
-
-
-def _complete(corpus: Corpus) -> bool:
-    if hasattr(corpus, "complete"):
-        return corpus.complete
-    return not (corpus.check()["level"] == "error").any()
 
 
 def _setting_reasons(paper: papers.Paper, settings: dict[str, Any]) -> list[_Reason]:

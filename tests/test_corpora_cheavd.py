@@ -194,7 +194,12 @@ DAMAGES = [
     ("train", 2, "eval", "unknown partition 'eval'\n .*write train, val or test"),
     ("train", 2, "", "unknown partition ''"),
     ("train", 4, "x", "unknown gender 'x'\n .*write one of: f, female, m, male"),
-    ("train", 0, "audio/train/none.wav", "no recording 'audio/train/none.wav'\n .*put it at .*none.wav, or mend"),
+    (
+        "train",
+        0,
+        "audio/train/none.wav",
+        "no recording 'audio/train/none.wav'\n .*put it at .*none.wav, or correct the path",
+    ),
     ("train", 0, "", "empty path; the row is left out"),
     ("train", 0, "audio/train/002.wav", "duplicate id 'audio/train/002', first at .*csv:2; the second is left out"),
     ("test", 5, "a, b", "7 cells under 6 columns; the row is left out"),

@@ -124,6 +124,22 @@ def test_many_broken_lines_are_counted(copy):
     assert "251 broken lines in all" in found
 
 
+def test_without_strict_a_recording_without_a_sound_annotation_is_left_out(copy, manifest):
+    edit(copy / GOLD, "dev_2,0.12,", "dev_2,0.12,nan,")
+    (copy / "ratings_gold_standard/valence/train_1.arff").unlink()
+    corpus = corpora.load("recola", copy, strict=False)
+    assert corpus.recordings["partition"].value_counts().to_dict() == {"test": 9, "train": 8, "dev": 8}
+    labels = corpus.trajectories()
+    assert not {"dev_2", "train_1"} & set(labels["id"])
+    assert labels.notna().all(axis=None)
+    notes = errors(copy, level="note")["what"].tolist()
+    assert "dev_2 is left out of the partition 'dev': its annotation cannot be used" in notes
+    edit(manifest.parent / "c.csv", "0.2,", "0.2;")
+    own = corpora.load("continuous", manifest, strict=False)
+    assert own.recordings["id"].tolist() == ["a", "b", "d"]
+    assert set(own.trajectories()["id"]) == {"a", "b"}
+
+
 def test_a_broken_rating_is_a_warning(copy):
     edit(copy / RATERS, "0.04;", "0.04;;")
     assert errors(copy).empty

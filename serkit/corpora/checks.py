@@ -86,6 +86,21 @@ def partition_problems(utterances: pd.DataFrame, where: Path, remedy: str) -> li
     return problems
 
 
+def left_out(row: dict, where: Path | str, found: list[Problem]) -> list[Problem]:
+    """Take a recording with an unusable annotation out of its partition; returns what was found, and says so.
+
+    Args:
+        row: of the table, with id and partition.
+        where: the annotation.
+        found: what is wrong with the annotation; a warning leaves it usable.
+    """
+    if row["partition"] is None or not any(problem.level == "error" for problem in found):
+        return found
+    what = f"{row['id']} is left out of the partition {row['partition']!r}: its annotation cannot be used"
+    row["partition"] = None
+    return [*found, Problem("note", what, str(where), "correct the error that is named")]
+
+
 def in_threads(function, items: list, what: str) -> Iterator:
     """Yield ``function(item)`` of each item in order, computed by several threads, with progress."""
     with ThreadPoolExecutor(max_workers=min(16, (os.cpu_count() or 1) + 4)) as pool:

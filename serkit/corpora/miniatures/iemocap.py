@@ -166,7 +166,7 @@ def _write_dialogue(session: Path, dialogue: str, turns: list[Turn]) -> None:
     evaluation = session / "dialog" / "EmoEvaluation"
     _write_lines(evaluation / f"{dialogue}.txt", labels)
     _write_lines(session / "dialog" / "transcriptions" / f"{dialogue}.txt", texts)
-    # Sub-folders of another grammar: whoever lists the folder recursively reads them as labels.
+    # Sub-folders of another grammar: a program that searches the folder recursively reads them as labels.
     category = [f"{turn.name} :{RATER_WORDS.get(turn.code, 'Other')}; ()" for turn in turns]
     attribute = [f"{turn.name} :act 3; :val 3; :dom 3;  ()" for turn in turns]
     _write_lines(evaluation / "Categorical" / f"{dialogue}_e2_cat.txt", category)
