@@ -210,14 +210,17 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _summary(folder: Path) -> str:
-    """What was measured, beside what was published."""
+    """What was measured, beside what was published; what the paper compares; and why not to compare with it."""
     import pandas as pd
 
-    claims = pd.read_csv(folder / "tables" / "claims.csv")
+    tables = folder / "tables"
+    claims = pd.read_csv(tables / "claims.csv")
     measured = claims[claims["measured"].notna()]
-    columns = ["table", "row", "metric", "published", "measured", "sd", "runs", "comparable"]
+    columns = ["table", "row", "metric", "published", "measured", "sd", "low", "high", "runs", "comparable"]
     lines = [measured[columns].to_string(index=False)] if len(measured) else ["no published number was measured"]
-    reasons = measured["why_not"].dropna().unique()
-    if len(reasons):
-        lines.append(f"not comparable: {reasons[0]}")
+    if (tables / "comparisons.csv").is_file():
+        for one in pd.read_csv(tables / "comparisons.csv", keep_default_na=False).itertuples():
+            why = f" ({one.why})" if one.why else ""
+            lines.append(f"{one.better} above {one.worse} in {one.metric}, table {one.table}: {one.verdict}{why}")
+    lines += [f"not comparable: {reason}" for reason in measured["why_not"].dropna().unique()]
     return "\n".join([*lines, f"results: {folder}", ""])
