@@ -409,8 +409,8 @@ def score_table(
     Returns:
         One row a model (of each group): for a measure UA, "UA pooled" (over the folds of a seed, then the mean over
         seeds), "UA low" and "UA high" (95 % interval over speakers and seeds), "UA fold mean" and "UA fold sd" (over
-        all folds and seeds), "UA floor" (predicting the commonest class always); "recall happy" of each class; folds,
-        seeds, speakers and utterances; why, where there is no interval.
+        all folds and seeds), "UA floor" (predicting the commonest class always); "recall happy" of each class, unless
+        labels are ratings; folds, seeds, speakers and utterances; why, where there is no interval.
     """
     rows = []
     scale, digits = (100, 2) if percent else (1, 4)
@@ -424,7 +424,9 @@ def score_table(
             row |= {f"{name} pooled": numbers[f"{name} pooled"], **ends}
             row |= {column: numbers[column] for column in (f"{name} fold mean", f"{name} fold sd")}
         row |= {f"{name} floor": numbers[f"{name} floor"] for name in measures}
-        row |= {f"recall {name}": value for name, value in metrics.recalls(part["label"], part["predicted"]).items()}
+        if not pd.api.types.is_float_dtype(part["label"]):  # ratings are no classes
+            shares = metrics.recalls(part["label"], part["predicted"])
+            row |= {f"recall {name}": value for name, value in shares.items()}
         row = {name: round(scale * value, digits) for name, value in row.items()}
         counts = {name: numbers[name] for name in ("folds", "seeds", "utterances")}
         rows.append(

@@ -443,3 +443,12 @@ def test_prediction_table():
         report.prediction_table(["w"], table, ["a", "b"], scores)
     with pytest.raises(SerkitError, match="'z' is not in the table"):
         report.prediction_table(["z", "v"], table, ["a", "b"], scores)
+
+
+def test_ratings_have_no_recalls(random):
+    rated = pd.DataFrame({"model": "BasicCNN", "speaker": np.repeat(range(9), 20), "label": random.uniform(1, 5, 180)})
+    rated = rated.assign(predicted=rated["label"] + random.normal(size=180))
+    table = report.score_table(rated, {"rho": metrics.pearson}, percent=False)
+    assert not any(name.startswith("recall") for name in table.columns)
+    assert table["rho pooled"].item() == pytest.approx(metrics.pearson(rated["label"], rated["predicted"]), abs=1e-4)
+    assert (table["folds"].item(), table["seeds"].item(), table["rho floor"].item()) == (1, 1, 0)
