@@ -7,7 +7,9 @@ import pytest
 import soundfile
 
 from serkit import audio, corpora, files
-from serkit.corpora import ami, miniature, miniature_ami
+from serkit.corpora import miniatures
+from serkit.corpora.loaders import ami
+from serkit.corpora.miniatures import ami as miniature_ami
 from serkit.errors import SerkitError
 
 MIXES = [f"{meeting}.Mix-Headset" for meeting in miniature_ami.MEETINGS]
@@ -46,7 +48,7 @@ WORDS_OF_B = [("Yeah", 1.4, 1.6)]
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    return miniature.write("ami", tmp_path_factory.mktemp("miniature") / "ami")
+    return miniatures.write("ami", tmp_path_factory.mktemp("miniature") / "ami")
 
 
 @pytest.fixture
@@ -148,8 +150,8 @@ def test_the_same_seed_gives_the_same_bytes(sound, tmp_path):
     def content(root):
         return {path.relative_to(root): files.sha256(path) for path in root.rglob("*") if path.is_file()}
 
-    ours, again = content(sound), content(miniature.write("ami", tmp_path / "again"))
-    other = content(miniature.write("ami", tmp_path / "other", seed=1))
+    ours, again = content(sound), content(miniatures.write("ami", tmp_path / "again"))
+    other = content(miniatures.write("ami", tmp_path / "other", seed=1))
     assert again == ours
     assert other.keys() == ours.keys()
     assert all(ours[path] != other[path] for path in ours)
@@ -204,6 +206,25 @@ def test_headsets_are_loaded_where_there_is_no_mix(tree):
     notes = found(tree, "note")["what"].tolist()
     assert "2 headset files left aside: the mix of their meeting holds the same speech" in notes
     assert "1 other files left aside: only Mix-Headset and Headset-n are read" in notes
+
+
+def counted(root):
+    return corpora.load("ami", root).counts().set_index("figure")["counted"]
+
+
+def test_meetings_are_counted_and_not_recordings(tree, monkeypatch):
+    assert counted(tree)[["meetings", "headsets", "recordings"]].tolist() == [1, 2, 2]
+    assert not corpora.load("ami", tree).complete  # one of 171
+    monkeypatch.setattr(ami, "MEETINGS", frozenset({"ES2002a", "ES2002b"}))
+    assert not corpora.load("ami", tree).complete  # two recordings, but one meeting
+    write_audio(tree, "ES2002b.Mix-Headset")
+    assert corpora.load("ami", tree).complete
+    (tree / "ami_public_manual_1.6.2" / "corpusResources" / "meetings.xml").unlink()
+    assert not corpora.load("ami", tree).complete  # four headsets are due, where nothing says who took part
+    assert "1 meetings without a mix lack headsets: ES2002a" in found(tree, "note")["what"].tolist()
+    for number in (2, 3):
+        write_audio(tree, f"ES2002a.Headset-{number}")
+    assert corpora.load("ami", tree).complete
 
 
 def test_words_are_read_exactly(tree):

@@ -13,14 +13,17 @@ from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from serkit import audio, corpora, files, splits
-from serkit.corpora import cheavd, common, miniature, miniature_cheavd
+from serkit import audio, corpora, files, papers, splits
+from serkit.corpora import miniatures
+from serkit.corpora.loaders import cheavd
+from serkit.corpora.miniatures import cheavd as miniature_cheavd
+from serkit.corpora.table import utterance_table
 from serkit.errors import SerkitError
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    return miniature.write("cheavd", tmp_path_factory.mktemp("miniature") / "cheavd")
+    return miniatures.write("cheavd", tmp_path_factory.mktemp("miniature") / "cheavd")
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def test_the_miniature_is_table_1_scaled_down(root):
     assert set(counts.columns) == set(cheavd.LABELS) <= set(corpora.LABELS)
     assert counts.loc["train"].min() >= 3
     assert counts.loc["dev"].min() >= 2
-    share = pd.Series({label: cheavd.published()[f"train {label}"] / 4917 for label in cheavd.LABELS})
+    share = pd.Series({label: cheavd.PUBLISHED[f"train {label}"] / 4917 for label in cheavd.LABELS})
     assert (counts.loc["train"] / 140 - share).abs().max() < 0.01
     tested = table[table["partition"] == "test"]
     assert tested["label"].isna().all()
@@ -93,7 +96,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(miniature_cheavd, "LEAST", {"train": 1, "dev": 1, "test": 1})
 
     def content(name, seed):
-        folder = miniature.write("cheavd", tmp_path / name, seed)
+        folder = miniatures.write("cheavd", tmp_path / name, seed)
         return {str(p.relative_to(folder)): files.sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
 
     first = content("first", 0)
@@ -108,11 +111,11 @@ def full(labels=True, speakers=True):
         {"label": None if partition == "test" and not labels else label, "partition": partition}
         for partition in ("train", "dev", "test")
         for label in cheavd.LABELS
-        for _ in range(cheavd.published()[f"{partition} {label}"])
+        for _ in range(cheavd.PUBLISHED[f"{partition} {label}"])
     ]
     for number, row in enumerate(rows):
         row |= {"id": f"{number:04d}", "speaker": f"{row['partition']}{number % 9}" if speakers else None}
-    return common.utterance_table(rows, extra=["partition"])
+    return utterance_table(rows, extra=["partition"])
 
 
 def levels(table):
@@ -120,12 +123,24 @@ def levels(table):
 
 
 def test_the_published_counts_are_the_papers():
-    due = cheavd.published()
+    due = cheavd.PUBLISHED
     assert len(due) == 27
     assert [due[f"{name} utterances"] for name in ("train", "dev", "test")] == [4917, 707, 1406]
     assert (due["dev surprised"], due["test disgusted"]) == (25, 42)
     for partition in ("train", "dev", "test"):
         assert sum(due[f"{partition} {label}"] for label in cheavd.LABELS) == due[f"{partition} utterances"]
+
+
+def test_the_published_counts_are_table_1_of_zhao2018():
+    due, table = cheavd.PUBLISHED, papers.table("zhao2018", 1)
+    words = {"Surprise": "surprised", "Disgust": "disgusted", "Sum": "utterances"}
+    partitions = {"Train": "train", "Val": "dev", "Test": "test"}
+    printed = {
+        f"{partitions[row.metric]} {words.get(row.row, row.row.lower())}": int(row.value)
+        for row in table.itertuples()
+        if row.metric != "Total"
+    }
+    assert due == printed
 
 
 def test_a_complete_copy_is_as_published():
@@ -179,7 +194,12 @@ DAMAGES = [
     ("train", 2, "eval", "unknown partition 'eval'\n .*write train, val or test"),
     ("train", 2, "", "unknown partition ''"),
     ("train", 4, "x", "unknown gender 'x'\n .*write one of: f, female, m, male"),
-    ("train", 0, "audio/train/none.wav", "no recording 'audio/train/none.wav'\n .*put it at .*none.wav, or mend"),
+    (
+        "train",
+        0,
+        "audio/train/none.wav",
+        "no recording 'audio/train/none.wav'\n .*put it at .*none.wav, or correct the path",
+    ),
     ("train", 0, "", "empty path; the row is left out"),
     ("train", 0, "audio/train/002.wav", "duplicate id 'audio/train/002', first at .*csv:2; the second is left out"),
     ("test", 5, "a, b", "7 cells under 6 columns; the row is left out"),
@@ -205,8 +225,13 @@ def test_a_label_of_another_class_changes_two_counts(copy):
 
 def test_a_speaker_in_two_partitions_is_named(copy):
     edit(copy, (",val,S13", ",val,S01"))
-    with pytest.raises(SerkitError, match="speaker 'S01' is in the partitions dev, train"):
+    with pytest.raises(SerkitError, match=r"(?s)speaker 'S01' is in the partitions dev, train.*use strict=False"):
         corpora.load("cheavd", copy)
+    table = corpora.load("cheavd", copy, strict=False).utterances  # as the remedy says
+    with pytest.raises(SerkitError, match="share speakers: S01"):
+        splits.by_partition(table)
+    fold = splits.by_partition(table, disjoint=False)
+    assert (len(fold.train), len(fold.validation), len(fold.test)) == (140, 31, 40)
 
 
 def test_a_truncated_recording_is_named(copy):

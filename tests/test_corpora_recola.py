@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import soundfile
 
-from serkit import audio, corpora, metrics
-from serkit.corpora import annotations, miniature, recola
+from serkit import audio, corpora, metrics, splits
+from serkit.corpora import miniatures, trajectories
+from serkit.corpora.loaders import recola
+from serkit.corpora.miniatures import recola as miniature_recola
 from serkit.errors import SerkitError
 
 GOLD = "ratings_gold_standard/arousal/dev_2.arff"
@@ -20,10 +22,8 @@ def sound(tmp_path_factory):
     """The miniature with recordings of ten seconds."""
     root = tmp_path_factory.getbasetemp() / "recola"
     with pytest.MonkeyPatch.context() as patch:
-        from serkit.corpora import miniature_recola
-
         patch.setattr(miniature_recola, "SECONDS", 10)
-        return miniature.write("recola", root)
+        return miniatures.write("recola", root)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_sound_copy_is_a_table_of_recordings(sound):
     assert table["partition"].value_counts().to_dict() == {"train": 9, "dev": 9, "test": 9}
     assert table["rows"].eq(251).all()
     assert table["speaker"].is_unique
-    labels = corpus.annotations()
+    labels = corpus.trajectories()
     assert list(labels.columns) == ["id", "time", "arousal", "valence"]
     assert set(labels["id"]) == set(table.loc[table["partition"] != "test", "id"])
     assert labels.groupby("id").size().eq(251).all()
@@ -62,11 +62,11 @@ def test_gold_standards_are_those_of_the_raters(sound):
     ratings = corpus.ratings()
     assert list(ratings.columns) == ["id", "rater", "time", "arousal", "valence"]
     assert sorted(ratings["rater"].unique()) == ["FF1", "FF2", "FF3", "FM1", "FM2", "FM3"]
-    labels = corpus.annotations().set_index("id")
+    labels = corpus.trajectories().set_index("id")
     for name in ("train_1", "dev_9"):
         for dimension in recola.DIMENSIONS:
             one = ratings[ratings["id"] == name].pivot_table(dimension, "time", "rater")
-            expected = annotations.gold_standard(one.to_numpy())
+            expected = trajectories.gold_standard(one.to_numpy())
             np.testing.assert_allclose(labels.loc[name, dimension], expected, atol=1e-6)
 
 
@@ -80,15 +80,15 @@ def test_the_gold_standard_weights_the_raters_means_by_their_agreement():
     np.testing.assert_allclose(metrics.agreement(ratings), weights)
     middle = ratings.mean(axis=0) @ weights / sum(weights)
     expected = np.mean([ratings[:, r] - ratings[:, r].mean() + middle for r in range(4)], axis=0)
-    np.testing.assert_allclose(annotations.gold_standard(ratings), expected)
+    np.testing.assert_allclose(trajectories.gold_standard(ratings), expected)
     against = np.stack([np.arange(5.0), -np.arange(5.0)], axis=1)  # nobody agrees: the plain mean
-    np.testing.assert_allclose(annotations.gold_standard(against), 0, atol=1e-12)
+    np.testing.assert_allclose(trajectories.gold_standard(against), 0, atol=1e-12)
 
 
 def test_arff_round_trip(tmp_path, random):
     values = random.normal(size=7501)
-    annotations.write_arff(tmp_path / "dev_1.arff", values)
-    table, problems = annotations.read_arff(tmp_path / "dev_1.arff")
+    trajectories.write_arff(tmp_path / "dev_1.arff", values)
+    table, problems = trajectories.read_arff(tmp_path / "dev_1.arff")
     assert not problems
     np.testing.assert_allclose(table["value"], values, atol=5e-7)
     assert table["time"].iloc[-1] == 300
@@ -122,6 +122,22 @@ def test_many_broken_lines_are_counted(copy):
     found = errors(copy)["what"].tolist()
     assert sum("no row of name,time,value" in what for what in found) == 3
     assert "251 broken lines in all" in found
+
+
+def test_without_strict_a_recording_without_a_sound_annotation_is_left_out(copy, manifest):
+    edit(copy / GOLD, "dev_2,0.12,", "dev_2,0.12,nan,")
+    (copy / "ratings_gold_standard/valence/train_1.arff").unlink()
+    corpus = corpora.load("recola", copy, strict=False)
+    assert corpus.recordings["partition"].value_counts().to_dict() == {"test": 9, "train": 8, "dev": 8}
+    labels = corpus.trajectories()
+    assert not {"dev_2", "train_1"} & set(labels["id"])
+    assert labels.notna().all(axis=None)
+    notes = errors(copy, level="note")["what"].tolist()
+    assert "dev_2 is left out of the partition 'dev': its annotation cannot be used" in notes
+    edit(manifest.parent / "c.csv", "0.2,", "0.2;")
+    own = corpora.load("continuous", manifest, strict=False)
+    assert own.recordings["id"].tolist() == ["a", "b", "d"]
+    assert set(own.trajectories()["id"]) == {"a", "b"}
 
 
 def test_a_broken_rating_is_a_warning(copy):
@@ -173,7 +189,7 @@ def test_avec_2018_names(copy, tmp_path):
     (copy / "ratings_individual").rename(copy / "labels" / "individual")
     corpus = corpora.load("recola", copy)
     assert corpus.recordings["release"].eq("AVEC 2018").all()
-    assert len(corpus.annotations()) == 18 * 251
+    assert len(corpus.trajectories()) == 18 * 251
     assert len(corpus.ratings()) == 18 * 251 * 6
     copy.rename(tmp_path / "AVEC2018")  # the folder above is found as well
     assert corpora.load("recola", tmp_path, strict=False).root == tmp_path / "AVEC2018"
@@ -199,16 +215,66 @@ def test_the_raw_release(raw, sound):
     table = corpus.recordings.set_index("id")
     assert table["partition"].dropna().to_dict() == {"P16": "train", "P19": "dev", "P13": "test"}
     assert table["release"].eq("RECOLA").all()
-    labels = corpus.annotations()
-    same = corpora.load("recola", sound).annotations()
+    labels = corpus.trajectories()
+    same = corpora.load("recola", sound).trajectories()
     for dimension in recola.DIMENSIONS:
         computed = labels.loc[labels["id"] == "P16", dimension].to_numpy()
         np.testing.assert_allclose(computed, same.loc[same["id"] == "train_1", dimension], atol=1e-6)
     found = corpus.check()
-    assert "1 participants outside AVEC's 27 are in no partition: P17" in found["what"].tolist()
-    assert found["what"].str.contains("RECOLA-27, own test").any()
+    assert "not among AVEC's 27 participants, so in no partition and left out: P17" in found["what"].tolist()
+    assert found["remedy"].str.contains("RECOLA-27, own test").any()
     assert found["what"].str.contains("251 rows instead of 7501").sum() == 4
     assert found["remedy"].str.contains("missing recordings: P20, P21").any()
+
+
+@pytest.fixture
+def public(sound, tmp_path, monkeypatch):
+    """The raw release as it is given out: 23 participants, those of train and dev among them, all of usual length."""
+    monkeypatch.setattr(recola, "ROWS", 251)
+    root = tmp_path / "public"
+    (root / "audio").mkdir(parents=True)
+    people = [*recola.PARTICIPANTS["train"], *recola.PARTICIPANTS["dev"], 17, 22, 29, 43, 58]
+    for dimension in recola.DIMENSIONS:
+        labels = root / "RECOLA-Annotation" / "emotional_behaviour" / dimension
+        labels.mkdir(parents=True)
+        for person in people:
+            shutil.copy(sound / "ratings_individual" / dimension / "dev_1.csv", labels / f"P{person}.csv")
+    for person in people:
+        shutil.copy(sound / "recordings_audio" / "dev_1.wav", root / "audio" / f"P{person}.wav")
+    return root
+
+
+def test_the_public_raw_release_loads_without_test_and_without_outsiders(public):
+    corpus = corpora.load("recola", public)
+    assert len(corpus.utterances) == 23
+    assert corpus.recordings["partition"].value_counts().to_dict() == {"train": 9, "dev": 9}
+    for table in (corpus.trajectories(), corpus.ratings()):
+        assert set(table["id"]) == set(corpus.recordings["id"])
+    fold = splits.by_partition(corpus.recordings)
+    assert (len(fold.train), len(fold.validation), len(fold.test)) == (9, 9, 0)
+    assert not corpus.complete  # no published count of the test partition holds
+    notes = corpus.check()
+    assert notes["level"].eq("note").all()
+    assert notes["what"].str.startswith("the raw release has no test recordings").any()
+    assert notes["what"].str.endswith("left out: P17, P22, P29, P43, P58").any()
+    (public / "RECOLA-Annotation" / "emotional_behaviour" / "arousal" / "P17.csv").unlink()
+    assert errors(public).empty  # nobody uses it
+    (public / "RECOLA-Annotation" / "emotional_behaviour" / "arousal" / "P16.csv").unlink()
+    with pytest.raises(SerkitError, match="no arousal annotation of P16"):
+        corpora.load("recola", public)
+
+
+@pytest.mark.parametrize("seconds", [9.99, 10.05])
+def test_a_recording_of_about_the_usual_length_has_the_usual_rows(copy, monkeypatch, seconds):
+    monkeypatch.setattr(recola, "ROWS", 251)
+    (copy / corpora.MARKER).unlink()
+    for name in ("test_1", "dev_1"):
+        audio.write(copy / "recordings_audio" / f"{name}.wav", np.full(round(16000 * seconds), 0.1), 16000)
+    corpus = corpora.load("recola", copy)
+    assert corpus.recordings["rows"].eq(251).all()
+    assert corpus.complete
+    (copy / "recordings_audio" / "test_1.wav").unlink()
+    assert not corpora.load("recola", copy, strict=False).complete
 
 
 def test_a_folder_without_a_release_says_what_is_expected(tmp_path):
@@ -218,8 +284,8 @@ def test_a_folder_without_a_release_says_what_is_expected(tmp_path):
 
 def test_a_corpus_of_utterances_has_no_annotations(iemocap_miniature):
     corpus = corpora.load("iemocap", iemocap_miniature)
-    for use in (corpus.annotations, lambda: corpus.recordings):
-        with pytest.raises(SerkitError, match="iemocap has no continuous annotations"):
+    for use in (corpus.trajectories, lambda: corpus.recordings):
+        with pytest.raises(SerkitError, match="iemocap lacks what is needed here:\n  no trajectories"):
             use()
 
 
@@ -253,7 +319,7 @@ def test_a_manifest_of_recordings(manifest):
     assert table["rows"].tolist() == [41] * 4
     assert table["step"].tolist() == [0.1] * 4
     assert table["speaker"].tolist() == list("abcd")
-    labels = corpus.annotations()
+    labels = corpus.trajectories()
     assert list(labels.columns) == ["id", "time", "arousal", "liking"]
     assert labels.groupby("id").size().to_dict() == {"a": 41, "b": 41, "c": 41}
 
@@ -299,6 +365,19 @@ def test_a_speaker_in_two_partitions(manifest):
     table.to_csv(manifest, index=False)
     found = errors(manifest, "continuous")["what"].tolist()
     assert found == ["speaker 'anna' is in the partitions dev, train"]
+
+
+def test_a_manifest_of_recordings_has_the_rules_of_the_other_one(manifest):
+    table = pd.read_csv(manifest).assign(gender=["female", "M", "male", ""], note="spoken to a machine")
+    table["split"] = ["Train", "validation", "training", "test"]
+    table.drop(columns="partition").to_csv(manifest, index=False)
+    corpus = corpora.load("continuous", manifest)
+    assert corpus.check().empty
+    assert corpus.recordings["gender"].tolist()[:3] == ["f", "m", "m"]
+    assert corpus.recordings["partition"].tolist() == ["train", "dev", "train", "test"]
+    assert corpus.title.endswith("described by a CSV file (spoken to a machine)")
+    edit(manifest, "female", "lady")
+    assert errors(manifest, "continuous")["what"].tolist() == ["unknown gender 'lady'"]
 
 
 @pytest.mark.parametrize(
