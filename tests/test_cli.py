@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from serkit import corpora, notebooks, papers, report
 from serkit.cli import main
-from serkit.corpora import miniatures
+from serkit.corpora import miniatures, proxy
 from serkit.errors import SerkitError
 
 
@@ -210,5 +210,24 @@ def test_miniature_and_check(tmp_path):
     result = serkit("check", "iemocap", tmp_path / "twin")
     assert result.exit_code == 1
     assert victim.stem in result.output
-    assert "mend them before you use this copy" in result.output
+    assert "correct them before you use this copy" in result.output
     assert serkit("check", "ravdes", tmp_path).exit_code == 1
+
+
+def test_proxy(tmp_path, monkeypatch):
+    """What it writes is tested where it is made."""
+    seen = {}
+
+    def ravdess_trajectories(root, directory, seed):
+        seen.update(root=root, directory=directory, seed=seed)
+        return tmp_path / "recordings.csv"
+
+    monkeypatch.setattr(proxy, "ravdess_trajectories", ravdess_trajectories)
+    result = serkit("proxy", "RAVDESS", tmp_path / "mine", "--seed", 3)
+    assert result.exit_code == 0, result.output
+    assert seen == {"root": "RAVDESS", "directory": str(tmp_path / "mine"), "seed": 3}
+    assert f"serkit reproduce khorram2017 --corpus continuous={tmp_path / 'recordings.csv'}" in result.output
+    monkeypatch.undo()
+    result = serkit("proxy", tmp_path / "nowhere", tmp_path / "mine")
+    assert result.exit_code == 1
+    assert "RAVDESS" in result.output
