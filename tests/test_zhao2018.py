@@ -695,7 +695,7 @@ def test_a_long_training_is_announced(components, hours, capsys):
 
     class Results:
         @staticmethod
-        def table(name, values):
+        def table(_, values):
             return values
 
     class Stored:
@@ -720,11 +720,11 @@ def test_one_fold_has_no_spread_to_draw(folds):
 
     class Results:
         @staticmethod
-        def table(name, values):
+        def table(_, values):
             return values
 
         @staticmethod
-        def figure(name, figure):
+        def figure(name, _):
             drawn.append(name)
 
     predictions = pd.concat(
