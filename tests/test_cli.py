@@ -29,7 +29,7 @@ def _nothing_runs(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["li2018", "--set", "epoch=3"], "unknown parameter 'epoch' (did you mean 'epochs'?); valid: attention_pool"),
+        (["li2018", "--set", "epoch=3"], "unknown parameter 'epoch' (did you mean 'epochs'?); valid: a"),
         (
             ["--corpus", "iemocpa"],
             "unknown corpus 'iemocpa' (did you mean 'iemocap'?); valid: ami, cheavd, continuous, iemocap, librispeech",
@@ -41,7 +41,7 @@ def _nothing_runs(monkeypatch):
         (["li2018", "--set", "epochs=many"], "parameter epochs is of type int, such as 12; got 'many'"),
         (["li2018", "--set", "epochs=1.5"], "got 1.5"),
         (["li2018", "--set", "pool_after=a,b"], "parameter pool_after is of type list of int"),
-        (["li2018", "--set", "attention_softmax=3"], "parameter attention_softmax is of type bool"),
+        (["li2018", "--set", "strict=3"], "parameter strict is of type bool"),
         (["li2018", "--set", "epochs"], "--set takes NAME=VALUE; got 'epochs'"),
     ],
 )
