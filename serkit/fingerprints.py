@@ -35,6 +35,7 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import io
 import linecache
 import logging
@@ -266,6 +267,10 @@ class _Tracer:
                 self.visit_code(base, f"{label}'s base {base.__name__}")
             else:
                 self.library(base.__module__, True)
+        if not _own_functions(cls):  # a notebook may have another cell with such a class; what it holds decides
+            plain = {name: value for name, value in vars(cls).items() if not name.startswith("__") and _is_plain(value)}
+            kinds = {name: str(value) for name, value in inspect.get_annotations(cls).items()}
+            self.enter("members", label, content_key([_plain(plain), kinds]))
         for name, member in sorted(vars(cls).items()):
             for function in _functions_of(member):
                 if function.__code__.co_filename == "<string>":  # made by a dataclass
@@ -365,6 +370,8 @@ class _Tracer:
         texts = [one.value for one in ast.walk(piece.node) if isinstance(one, ast.Constant)]
         named = [text.rpartition(".")[0] for text in texts if str(text).startswith(f"{PACKAGE}.")]
         names = {name for chain in piece.chains for name in chain}
+        if names & {"__name__", "__package__"}:
+            named.append(module.__name__ if hasattr(module, "__path__") else module.__package__)
         if names & {"__import__", "import_module"}:
             for package in sorted(set(named)) or [PACKAGE]:
                 self.visit_package(package)
@@ -829,7 +836,12 @@ def _kind(namespace: dict) -> str:
 def _parts(value: object, name: str) -> list[tuple[str, object]]:
     """What a container holds, each with a name."""
     if isinstance(value, dict):
-        return [(f"{name}[{key!r}]", item) for key, item in value.items()]
+        if all(_is_plain(key) for key in value):
+            return [(f"{name}[{key!r}]", item) for key, item in value.items()]
+        pairs = list(enumerate(value.items()))  # such as functions
+        return [(f"{name}'s key {n}", key) for n, (key, _) in pairs] + [
+            (f"{name}[{n}]", item) for n, (_, item) in pairs
+        ]
     if isinstance(value, list | tuple):
         return [(f"{name}[{number}]", item) for number, item in enumerate(value)]
     if isinstance(value, set | frozenset) and all(_is_plain(item) for item in value):

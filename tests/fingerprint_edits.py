@@ -6,6 +6,7 @@ class wherever that stands, or patches what is installed.
 """
 
 import ast
+import functools
 import importlib
 import importlib.metadata
 import json
@@ -15,7 +16,7 @@ import sys
 from pathlib import Path
 
 RUNS = ("attention", "recurrent", "continuous", "fusion", "dynamic")
-STORES = ("mulaw_spectrogram", "log_spectrogram", "short_term_36", "is10", "kaldi_fbank", "yaafe_743")
+STORES = ("mulaw_spectrogram", "log_spectrogram", "short_term_36", "is10", "kaldi_fbank", "yaafe_743", "trimmed")
 
 NOTEBOOK = '''
 """A notebook's cells."""
@@ -330,7 +331,7 @@ EDITS = {
     "a figure function": inside("confusions"),
     "a cell that draws": cell("plots.confusions(runs)", "plots.confusions(runs, 2)"),
     "a constant that no run names": cell("unused = 3", "unused = 4"),
-    "how runs are stored": inside("execute"),
+    "how runs are stored": inside("Study.complete"),
     "an atomic write": inside("atomic"),
     "a corpus' loader": inside("audio_problems"),
     "version of matplotlib": installed("matplotlib"),
@@ -344,6 +345,7 @@ EDITS = {
     "backend": backend,
     "resampling in audio.read": source("read", "quality='VHQ'", "quality='HQ'"),
     "headers in audio": inside("info"),
+    "silence cut in audio": inside("trim"),
     "extraction in store": inside("_extract_part"),
     "dtype of stored features": source("_assemble", "dtype=np.float32", "dtype=np.float16"),
     "yaafe": inside("_rolloff"),
@@ -351,6 +353,7 @@ EDITS = {
     "a constant of short_term_36": constant("LOWEST_RATE", "7000"),
     "a default of kaldi_fbank": source("kaldi_fbank", "bins: int=40", "bins: int=23"),
     "a check that front ends share": inside("check_signal"),
+    "how silence is cut off": inside("_trimmed_signal"),
     "how features are read": inside("Features.__getitem__"),
     "call of a layer": inside("AttentionPooling2D.call"),
     "another layer of the same module": inside("BilinearPooling2D.call"),
@@ -387,7 +390,7 @@ EDITS = {
     "a function of a module that getattr looks into": inside("deal_partition"),
     "a module that import_module may load": append("audio_problems", METRIC),
 }
-OF_CORPORA = ("a module that import_module may load", "another metric than the run's", "docstrings of all of serkit")
+OF_CORPORA = ("a module that import_module may load", "another metric than the run's")
 
 
 def keys(again: tuple[str, ...] = (), runs: tuple[str, ...] = RUNS) -> dict[str, str]:
@@ -404,8 +407,10 @@ def keys(again: tuple[str, ...] = (), runs: tuple[str, ...] = RUNS) -> dict[str,
     for name in runs:
         spec = {"model": "attention" if name == "attention" else "lstm", "seed": 0}
         found[name] = study.Study("runs", getattr(notebook, f"train_{name}")).key(spec)
-    for name in STORES:
-        found[name] = files.content_key(store._about(getattr(features, name), {}, 16000, {"a": "digest"}))
+    for name in STORES[:-1]:
+        found[name] = files.content_key(store._about(getattr(features, name), {}, 16000, store._signal, {}))
+    trimmed = functools.partial(store._trimmed_signal, trim=40.0)
+    found["trimmed"] = files.content_key(store._about(features.mulaw_spectrogram, {}, 16000, trimmed, {}))
     return found
 
 
@@ -416,7 +421,7 @@ def refused_after_an_edit(folder: Folder) -> str:
 
     source("z_normalise", "values", "edited")(folder)
     try:
-        store._about(features.z_normalise, {}, 16000, {})
+        store._about(features.z_normalise, {}, 16000, store._signal, {})
     except ValueError as error:
         return str(error)
     return ""

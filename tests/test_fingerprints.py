@@ -50,12 +50,13 @@ MADE_ANEW = {
     "version of soundfile": STORES,
     "version of opensmile": ("is10",),
     "version of kaldi-native-fbank": ("kaldi_fbank",),
-    "version of librosa": ("log_spectrogram",),
+    "version of librosa": ("log_spectrogram", "trimmed"),
     "version of the backend": RUNS,
     "backend": RUNS,
     # from the file to stored features
     "resampling in audio.read": STORES,
     "headers in audio": STORES,
+    "silence cut in audio": ("trimmed",),
     "extraction in store": STORES,
     "dtype of stored features": STORES,
     "yaafe": ("yaafe_743",),
@@ -63,6 +64,7 @@ MADE_ANEW = {
     "a constant of short_term_36": ("short_term_36",),
     "a default of kaldi_fbank": ("kaldi_fbank",),
     "a check that front ends share": STORES,
+    "how silence is cut off": ("trimmed",),
     "how features are read": ("attention", "recurrent"),
     # layers, batches, training
     "call of a layer": ("attention",),
@@ -140,7 +142,14 @@ THRESHOLD = 0.5
 
 
 def test_values_are_entered_by_content():
-    values = {"set": {"b", "a"}, 3: b"x", "range": range(4), "nan": float("nan"), "array": np.eye(2)}
+    values = {
+        "set": {"b", "a"},
+        "by function": {np.mean: 1, sorted: 2},
+        3: b"x",
+        "range": range(4),
+        "nan": float("nan"),
+        "array": np.eye(2),
+    }
 
     def use():
         return values, np.add
@@ -149,6 +158,9 @@ def test_values_are_entered_by_content():
     assert traced["value values['nan']"] == "nan"
     assert traced["value values['set']"] == ["'a'", "'b'"]
     assert "data values['array']" in traced
+    assert traced["value values['by function'][1]"] == 2
+    assert traced["name values['by function']'s key 1"] == "builtins.sorted"
+    assert " at 0x" not in json.dumps(traced), "an address would make every process' keys others"
     assert fingerprints.trace(use) == traced
     values["array"][0, 0] = 2
     assert fingerprints.trace(use) != traced
