@@ -409,8 +409,8 @@ def score_table(
     Returns:
         One row a model (of each group): for a measure UA, "UA pooled" (over the folds of a seed, then the mean over
         seeds), "UA low" and "UA high" (95 % interval over speakers and seeds), "UA fold mean" and "UA fold sd" (over
-        all folds and seeds), "UA floor" (predicting the commonest class always); "recall happy" of each class, unless labels are ratings; folds,
-        seeds, speakers and utterances; why, where there is no interval.
+        all folds and seeds), "UA floor" (predicting the commonest class always); "recall happy" of each class, unless
+        labels are ratings; folds, seeds, speakers and utterances; why, where there is no interval.
     """
     rows = []
     scale, digits = (100, 2) if percent else (1, 4)
