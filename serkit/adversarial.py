@@ -26,7 +26,7 @@ import pandas as pd
 from keras import ops
 
 from serkit import metrics, progress
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 CHECK_EVERY = 100  # steps between looks at the losses; each look waits for the device
 
@@ -129,7 +129,7 @@ class AlternatingTraining:
         learning_rate: float = 1e-4,
         beta_1: float = 0.5,
     ):
-        backend = choose(keras.backend.backend(), ("tensorflow", "jax"), "backend for alternating training")
+        backend = one_of(keras.backend.backend(), ("tensorflow", "jax"), "backend for alternating training")
         if (real is None) != (generator is None):
             raise SerkitError("the generator and `real`, the discriminator's end, go together: give both or neither")
         if not heads or {"generator", "discriminator"} & set(heads):
@@ -175,7 +175,7 @@ class AlternatingTraining:
     def _step(self, labelled: Any, targets: dict, unlabelled: Any, noise: Any) -> Any:
         """`step` without waiting for the losses, (players,)."""
         for task in self.heads:
-            choose(task, targets, "task among the targets")
+            one_of(task, targets, "task among the targets")
         if self.generator is None:
             unlabelled = noise = None
         elif unlabelled is None or noise is None:

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import audio, corpora, fuzzy, notebooks, papers, splits, training
-from serkit.batches import Crops, Pieces, Recordings, Sequences, mixed, speech_regions, standardise
+from serkit import audio, corpora, fuzzy, inspection, notebooks, papers, splits
+from serkit.batches import Crops, Pieces, Recordings, Sequences, mixed, speech_regions
 from serkit.errors import SerkitError
-from serkit.features import Features, extract, log_spectrogram, short_term_36
+from serkit.features import Features, extract, log_spectrogram, short_term_36, standardise
 
 RATE = 16000
 RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
@@ -521,7 +521,7 @@ def test_a_model_trains_on_crops_and_its_test_scores_are_averaged(talk, words):
     crops = Crops(talk, words, 16, batch_size=4, each=3)
     scores = model.predict(crops, verbose=0)["row"]
     assert len(scores) == 18
-    names, means = training.average_scores(crops.ids[crops.rows], scores)
+    names, means = inspection.average_scores(crops.ids[crops.rows], scores)
     assert names.tolist() == list(LENGTHS)
     np.testing.assert_allclose(means[list(names).index(crops.ids[0])], scores[:3].mean(axis=0), rtol=1e-5)
 

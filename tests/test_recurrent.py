@@ -7,7 +7,7 @@ from keras import ops
 from layer_checks import check_layer
 
 from serkit.errors import SerkitError
-from serkit.recurrent import AdvancedGRU, AdvancedLSTM, WeightedPooling
+from serkit.layers import AdvancedGRU, AdvancedLSTM, WeightedPooling
 
 BATCH, LENGTH, FEATURES, UNITS = 4, 13, 3, 6
 STEPS = (5, 3, 1)

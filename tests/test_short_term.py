@@ -6,8 +6,8 @@ import pytest
 import soundfile
 
 from serkit.errors import SerkitError
-from serkit.features import short_term
-from serkit.features.short_term import SHORT_TERM_36_NAMES, short_term_36, z_normalise
+from serkit.features import short_term, z_normalise
+from serkit.features.short_term import SHORT_TERM_36_NAMES, short_term_36
 
 GOLDEN = Path(__file__).parent / "golden"
 RATE = 16000

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+from serkit.batches import segment_starts
 from serkit.errors import SerkitError
 from serkit.features import linear_spectrogram, log_spectrogram, mulaw_spectrogram
-from serkit.features.spectrogram import mulaw, scale, segment_starts
+from serkit.features.normalisation import scale
+from serkit.features.spectrogram import mulaw
 
 RATE = 16000
 

@@ -16,7 +16,7 @@ from notebook_checks import (
 )
 from sklearn import metrics as reference
 
-from serkit import audio, features, layers, notebooks, published, splits, training
+from serkit import audio, features, layers, notebooks, papers, splits, training
 from serkit.batches import Sequences
 from serkit.errors import SerkitError
 from serkit.features import Features
@@ -43,11 +43,11 @@ def test_results_say_miniature(folder):
 
 def test_every_published_number_is_measured_and_none_comparable(folder):
     claims = table(folder, "claims")
-    assert len(claims) == len(published.table("tao2018", 1)) + len(published.table("tao2018", 2)) == 18
+    assert len(claims) == len(papers.table("tao2018", 1)) + len(papers.table("tao2018", 2)) == 18
     assert claims["measured"].between(0, 100).all()
     assert not claims["comparable"].any()
     assert claims["why_not"].str.contains("miniature").all()
-    assert claims["why_not"].str.contains(r"epochs = 1 \(paper: 200\)").all()
+    assert claims["why_not"].str.contains(r"epochs = 1 \(paper profile: 200\)").all()
     assert not claims["why_not"].str.contains("pairs|timing").any(), "a repetition is not another setting"
     both = claims.pivot_table("measured", "metric", ["table", "row"])
     assert (both[1, "advanced LSTM"] == both[2, "RNN"]).all()
@@ -94,7 +94,7 @@ def test_the_fusion_saw_validation_scores_only(folder):
         systems = [predictions(folder)[model] for model in ("advanced LSTM", "DNN")]
         sides[side] = [one[one["side"] == side].sort_values("id", ignore_index=True) for one in systems]
     scores = {side: [one[CLASSES].to_numpy() for one in tables] for side, tables in sides.items()}
-    truth = splits.order_of_classes(sides["validation"][0]["label"], CLASSES)
+    truth = splits.class_numbers(sides["validation"][0]["label"], CLASSES)
     fusion = LinearFusion(0.01).fit(scores["validation"], truth)
     (row,) = table(folder, "fusion").to_dict("records")
     assert [row["scale RNN"], row["scale DNN"]] == pytest.approx(fusion.scales.tolist(), abs=1e-3)

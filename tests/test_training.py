@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import metrics, training
+from serkit import inspection, metrics, training
 from serkit.batches import Recordings, Sequences
 from serkit.errors import SerkitError
 from serkit.features import Features
@@ -88,7 +88,7 @@ def test_a_nan_stops_training_and_is_placed(data):
 
 
 def test_scores_are_averaged_by_utterance():
-    names, means = training.average_scores(["b", "a", "b"], np.array([[1.0, 0.0], [0.2, 0.8], [0.0, 1.0]]))
+    names, means = inspection.average_scores(["b", "a", "b"], np.array([[1.0, 0.0], [0.2, 0.8], [0.0, 1.0]]))
     assert names.tolist() == ["a", "b"]
     np.testing.assert_allclose(means, [[0.2, 0.8], [0.5, 0.5]])
 
@@ -127,6 +127,8 @@ def stopped_after(values, data, **settings):
     rule = training.StopBelowBest("val_accuracy", **settings)
     history = training.fit(model, data[0], len(values), callbacks=[Told(), rule], y=data[1])
     same = [number for number, weights in enumerate(seen, 1) if np.array_equal(weights, model.get_weights()[0])]
+    if settings.get("restore", True):
+        assert rule.best_epoch == same[-1]
     return len(history), same[0]
 
 
@@ -144,7 +146,7 @@ def test_training_stops_as_tao2018_words_it(values, epochs, kept, data):
 
 
 def test_the_last_weights_may_be_kept_and_the_measure_must_exist(data):
-    assert stopped_after([0.5, 0.4, 0.4, 0.9], data, epochs=2, restore=False) == (3, 3)
+    assert stopped_after([0.5, 0.4, 0.4, 0.9], data, patience=2, restore=False) == (3, 3)
     with pytest.raises(SerkitError, match=r"unknown measure to stop by 'val_acuracy'; valid: loss"):
         training.fit(small_model(), data[0], 1, callbacks=[training.StopBelowBest("val_acuracy")], y=data[1])
 
@@ -158,7 +160,7 @@ def test_training_stops_by_the_development_ccc(random):
     dev = Recordings(values.get, ["b", "a"], truth)
     stops = [training.DevelopmentCCC(dev), training.StopBelowBest("dev_ccc", 2)]
     history = training.fit(model, Recordings(values.get, ["a"], truth), 5, callbacks=stops)
-    predicted = training.predict_recordings(model, dev)
+    predicted = inspection.predict_recordings(model, dev)
     assert {name: one.shape for name, one in predicted.items()} == {"b": (20,), "a": (30,)}
     found = metrics.ccc(np.concatenate([truth["b"], truth["a"]]), np.concatenate([predicted["b"], predicted["a"]]))
     assert history["dev_ccc"].max() == pytest.approx(found, abs=1e-6)
@@ -190,7 +192,7 @@ def test_attention_is_the_softmax_of_what_is_pooled(sequences):
     kernel = 5 * model.get_layer("attention").get_weights()[0]
     model.get_layer("attention").set_weights([kernel])
     before = [weights.copy() for weights in model.get_weights()]
-    plain = training.attention_of(model, Sequences(stored, ids, batch_size=2), "below", "attention")
+    plain = inspection.attention_of(model, Sequences(stored, ids, batch_size=2), "below", "attention")
     assert sorted(plain) == sorted(ids)
     states = keras.Model(model.input, model.get_layer("below").output)
     pooled = keras.Model(model.input, model.get_layer("attention").output)
@@ -207,14 +209,55 @@ def test_attention_is_the_softmax_of_what_is_pooled(sequences):
     for then, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(then, now)
     shuffled = Sequences(stored, ids, {"emotion": np.zeros(5)}, batch_size=2, seed=3)
-    for name, (_, weights) in training.attention_of(model, shuffled, "below", "attention").items():
+    for name, (_, weights) in inspection.attention_of(model, shuffled, "below", "attention").items():
         np.testing.assert_allclose(weights, plain[name][1], atol=1e-6)
 
 
 def test_attention_is_found_under_the_usual_names(sequences):
     stored, ids = sequences
-    found = training.attention_of(attentive("recurrent", "pooling"), Sequences(stored, ids))
+    found = inspection.attention_of(attentive("recurrent", "pooling"), Sequences(stored, ids))
     assert [len(weights) for _, weights in found.values()] == [1, 7, 20, 33, 40]
     assert all(weights.sum() == pytest.approx(1, abs=1e-5) for _, weights in found.values())
     with pytest.raises(ValueError, match="No such layer: pooling"):
-        training.attention_of(attentive("recurrent", "attention"), Sequences(stored, ids))
+        inspection.attention_of(attentive("recurrent", "attention"), Sequences(stored, ids))
+
+
+def test_pytorch_of_2018_drew_gamma_and_biases():
+    kernel, normalisation = training.pytorch_defaults(fan_in=100, gamma="uniform")
+    bias = np.asarray(kernel["bias_initializer"]((10000,)))
+    gamma = np.asarray(normalisation["gamma_initializer"]((10000,)))
+    assert np.abs(bias).max() <= 0.1
+    assert bias.std() == pytest.approx(0.1 / np.sqrt(3), rel=0.05)
+    assert (gamma.min() >= 0, gamma.max() <= 1) == (True, True)
+    assert gamma.mean() == pytest.approx(0.5, abs=0.02)
+    assert "bias_initializer" not in training.pytorch_defaults()[0]
+    with pytest.raises(SerkitError, match="initial gamma"):
+        training.pytorch_defaults(gamma="random")
+
+
+def test_a_step_is_timed():
+    inputs = keras.Input((3,))
+    network = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    network.compile("sgd", "mse")
+    assert 0 < training.step_seconds(network, np.ones((4, 3)), np.ones((4, 1)), steps=2) < 10
+    assert network.optimizer.iterations == 3  # the first is not timed
+
+
+def test_pauses_and_what_attention_makes_of_them():
+    power = np.array([1.0, 0.5, 1e-3, 1e-4])
+    quiet = inspection.quiet_frames(power)
+    assert quiet.tolist() == [False, False, True, True]
+    weights = np.array([0.1, 0.2, 0.3, 0.4])
+    table = pd.DataFrame({"id": ["a", "b"], "label": ["sad", "happy"]})
+    shares = inspection.attention_in_pauses({"a": (None, weights)}, {"a": quiet}, table, 0.02)
+    assert shares.loc["a", ["label", "pauses", "ends"]].tolist() == ["sad", 0.5, 0.5]
+    assert shares.loc["a", ["seconds", "attention_in_pauses"]].tolist() == pytest.approx([0.08, 0.7])
+
+
+def test_silence_at_the_ends_is_not_a_pause_inside():
+    quiet = np.array([True, False, True, False, True, True])
+    weights = np.array([0.1, 0.2, 0.3, 0.1, 0.1, 0.2])
+    table = pd.DataFrame({"id": ["a"], "label": ["sad"]})
+    shares = inspection.attention_in_pauses({"a": (None, weights)}, {"a": quiet}, table, 0.02).loc["a"]
+    assert shares[["pauses", "attention_in_pauses"]].tolist() == pytest.approx([4 / 6, 0.7])
+    assert shares[["ends", "attention_in_ends"]].tolist() == pytest.approx([3 / 6, 0.4])

@@ -6,8 +6,8 @@ import pytest
 
 from serkit import audio
 from serkit.errors import SerkitError
-from serkit.features import whitening
-from serkit.features.whitening import PCAWhitening
+from serkit.features import normalisation
+from serkit.features.normalisation import PCAWhitening
 from serkit.features.yaafe import yaafe_743
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
@@ -84,7 +84,7 @@ def test_learns_from_the_training_rows_alone():
     before = {name: np.copy(value) for name, value in vars(fitted).items() if isinstance(value, np.ndarray)}
     test[7] = 987654321.0  # a marker
     whitened = fitted.transform(test)
-    assert set(before) == {"mean", "scale", "components", "eigenvalues"}
+    assert set(before) == {"mean", "scale", "components", "eigenvalues", "_projection"}
     for name, value in before.items():
         np.testing.assert_array_equal(getattr(fitted, name), value)
         assert np.abs(value).max() < 1e8
@@ -97,7 +97,7 @@ def test_learns_from_the_training_rows_alone():
 def test_blocks_give_the_same_as_the_whole(monkeypatch, size):
     rows = correlated(300)
     whole = PCAWhitening().fit(rows)
-    monkeypatch.setattr(whitening, "ROWS", 64)
+    monkeypatch.setattr(normalisation, "ROWS", 64)
     for blocks in (rows, (rows[i : i + size] for i in range(0, 300, size)), [rows[:0], rows[:100], rows[100:]]):
         fitted = PCAWhitening().fit(blocks)
         np.testing.assert_allclose(fitted.mean, whole.mean)
@@ -105,7 +105,7 @@ def test_blocks_give_the_same_as_the_whole(monkeypatch, size):
 
 
 def test_large_offsets_lose_no_precision(monkeypatch):
-    monkeypatch.setattr(whitening, "ROWS", 50)
+    monkeypatch.setattr(normalisation, "ROWS", 50)
     rows = np.random.default_rng(0).standard_normal((400, 3))
     shifted = PCAWhitening().fit(rows + np.array([1e8, -1e8, 0]))
     np.testing.assert_allclose(shifted.eigenvalues, PCAWhitening().fit(rows).eigenvalues, rtol=1e-6)
@@ -116,7 +116,7 @@ def test_memory_mapped_rows_are_read_in_pieces(tmp_path, monkeypatch):
     stored[:] = correlated(50000, dims=20) / 1e18
     stored.flush()
     rows = np.load(tmp_path / "rows.npy", mmap_mode="r")
-    monkeypatch.setattr(whitening, "ROWS", 1000)
+    monkeypatch.setattr(normalisation, "ROWS", 1000)
     tracemalloc.start()
     fitted = PCAWhitening().fit(rows)
     peak = tracemalloc.get_traced_memory()[1]
@@ -183,3 +183,21 @@ def test_speech():
     fitted = PCAWhitening().fit(rows)
     assert 660 < len(fitted.eigenvalues) <= 743 - 55
     assert_white(fitted.transform(np.concatenate(rows).astype(np.float64)))
+
+
+def test_whitened_values_are_clipped_at_will(random):
+    rows = random.normal(size=(500, 3))
+    far = np.array([[1e3, -1e3, 0.0]])
+    assert np.abs(PCAWhitening().fit(rows).transform(far)).max() > 500
+    clipped = PCAWhitening(clip=8.0).fit(rows)
+    assert np.abs(clipped.transform(far)).max() == 8
+    inside = rows[np.abs(PCAWhitening().fit(rows).transform(rows)).max(axis=1) < 8]
+    np.testing.assert_array_equal(clipped.transform(inside), PCAWhitening().fit(rows).transform(inside))
+    with pytest.raises(SerkitError, match="clip is a number of standard deviations"):
+        PCAWhitening(clip=-1)
+
+
+def test_fitting_again_forgets_the_first_fit(random):
+    rows, others = random.normal(size=(100, 3)), random.normal(3, [1, 5, 9], size=(100, 3))
+    again = PCAWhitening().fit(rows).fit(others)
+    np.testing.assert_array_equal(again.transform(others), PCAWhitening().fit(others).transform(others))

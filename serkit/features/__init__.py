@@ -6,10 +6,10 @@ training folds only. `extract` runs a front end over a corpus once and keeps the
 
 from serkit.features.filterbank import kaldi_fbank, stack_frames
 from serkit.features.functionals import is10
-from serkit.features.short_term import short_term_36, z_normalise
+from serkit.features.normalisation import PCAWhitening, scale, standardise, z_normalise
+from serkit.features.short_term import short_term_36
 from serkit.features.spectrogram import linear_spectrogram, log_spectrogram, mulaw_spectrogram
 from serkit.features.store import Features, extract
-from serkit.features.whitening import PCAWhitening
 from serkit.features.yaafe import yaafe_743
 
 __all__ = [
@@ -21,8 +21,10 @@ __all__ = [
     "linear_spectrogram",
     "log_spectrogram",
     "mulaw_spectrogram",
+    "scale",
     "short_term_36",
     "stack_frames",
+    "standardise",
     "yaafe_743",
     "z_normalise",
 ]

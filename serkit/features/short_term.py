@@ -23,7 +23,7 @@ from typing import Literal
 
 import numpy as np
 
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 from serkit.features.signals import check_signal, frames_of
 
 SHORT_TERM_36_NAMES = (
@@ -83,7 +83,7 @@ def short_term_36(
     >>> short_term_36(np.sin(np.arange(16000)), 16000).shape
     (98, 36)
     """
-    choose(harmonic, ("corrected", "compatible"), "setting of harmonic")
+    one_of(harmonic, ("corrected", "compatible"), "setting of harmonic")
     length, step = _samples(window, sample_rate), _samples(hop, sample_rate)
     _check_settings(sample_rate, length, step, epsilon)
     signal = check_signal(signal, sample_rate, shortest=length)
@@ -111,32 +111,6 @@ def short_term_36(
         block[:, 33] = block[:, 21:33].std(axis=1)
         block[:, 34:] = _harmonic(x, power, sample_rate, harmonic, epsilon)
     return values
-
-
-def z_normalise(values: np.ndarray) -> np.ndarray:
-    """Give each column mean 0 and standard deviation 1 over the utterance (tao2018, 3).
-
-    Args:
-        values: features of one utterance, shape (frames, dims).
-
-    Returns:
-        float64 of the same shape. A column that never changes (the pitch of a whispered utterance)
-        becomes 0.
-
-    Raises:
-        SerkitError: not a table of frames, no frame, or values that are not finite numbers.
-
-    >>> z_normalise(np.array([[1.0, 5.0], [3.0, 5.0]]))
-    array([[-1.,  0.],
-           [ 1.,  0.]])
-    """
-    values = np.asarray(values, dtype=np.float64)
-    if values.ndim != 2 or not len(values):
-        raise SerkitError(f"expected features of shape (frames, dims) with a frame or more; got {values.shape}")
-    if not np.isfinite(values).all():
-        raise SerkitError("the features hold values that are not finite numbers: look at the signal they came from")
-    constant = np.ptp(values, axis=0) == 0
-    return np.where(constant, 0, values - values.mean(axis=0)) / np.where(constant, 1, values.std(axis=0))
 
 
 def _samples(seconds: float, sample_rate: int) -> int:

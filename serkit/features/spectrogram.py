@@ -14,7 +14,8 @@ from typing import Literal
 
 import numpy as np
 
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
+from serkit.features.normalisation import scale
 from serkit.features.signals import check_signal, frames_of
 
 BLOCK = 256  # frames transformed at a time: the work stays in the processor's cache
@@ -68,26 +69,6 @@ def linear_spectrogram(
         spectrum = fft.rfft(frames[block] * taper, points, axis=1)[:, :bins]
         values[block] = np.abs(spectrum) if quantity == "magnitude" else spectrum.real**2 + spectrum.imag**2
     return values
-
-
-def scale(values: np.ndarray, lowest: float = -1.0, axes: tuple[int, ...] | None = None) -> np.ndarray:
-    """Shift and stretch linearly so that the least value is `lowest` and the greatest 1 (li2018, 2.1).
-
-    Args:
-        values: any shape.
-        lowest: -1 for the paper's range [-1, 1].
-        axes: axes that share one scale; None is all of them. For a batch (B, frames, bins), (1, 2)
-            scales each piece by itself.
-
-    Returns:
-        Values in [lowest, 1]; where all values are equal (silence) the result is `lowest`.
-
-    >>> scale(np.array([0.0, 1.0, 4.0]))
-    array([-1. , -0.5,  1. ])
-    """
-    least = values.min(axis=axes, keepdims=True)
-    span = values.max(axis=axes, keepdims=True) - least
-    return (values - least) * ((1 - lowest) / np.where(span > 0, span, 1)).astype(values.dtype) + lowest
 
 
 def mulaw(values: np.ndarray, mu: float = 255.0) -> np.ndarray:
@@ -170,7 +151,7 @@ def log_spectrogram(
     from scipy import fft
 
     signal = check_signal(signal, sample_rate).astype(np.float32, copy=False)
-    choose(reference, ("utterance", "full scale"), "reference")
+    one_of(reference, ("utterance", "full scale"), "reference")
     if not range_db > 0:
         raise SerkitError(f"range_db is a positive number of dB; got {range_db!r}")
     length, step = round(window * sample_rate), round(hop * sample_rate)
@@ -200,7 +181,7 @@ def _bank(bands: str, sample_rate: int, length: int, height: int, top: float) ->
 
     The weights of a row sum to 1, or to 0 where it lies above half the sample rate.
     """
-    choose(bands, ("linear", "mel"), "bands")
+    one_of(bands, ("linear", "mel"), "bands")
     bins = np.arange(length // 2 + 1)
     if bands == "linear":
         row = np.floor(bins * (sample_rate / length) / (top / height) + 1e-6)
@@ -223,19 +204,3 @@ def _bank(bands: str, sample_rate: int, length: int, height: int, top: float) ->
             f"{sample_rate / length:g} Hz apart; use a longer window or fewer rows"
         )
     return bank / np.where(total > 0, total, 1)
-
-
-def segment_starts(frames: int, length: int = 200, hop: int = 100) -> np.ndarray:
-    """Where the segments of an utterance begin, in frames (li2018, 2.1).
-
-    A segment starts every `hop` frames; one more is aligned with the utterance's end when speech would
-    be left over, so that every frame is in a segment and none is padded. An utterance no longer than one
-    segment is a single segment, which the batch fills with zeros at its end (digital silence): none is
-    dropped.
-
-    >>> segment_starts(200), segment_starts(430), segment_starts(90)
-    (array([0]), array([  0, 100, 200, 230]), array([0]))
-    """
-    last = max(frames - length, 0)
-    starts = np.arange(0, last + 1, hop)
-    return starts if starts[-1] == last else np.append(starts, last)

@@ -3,9 +3,10 @@
 `extract` works through the utterances in parallel, in parts of a few dozen. Every part is written
 atomically, so that an interrupted extraction goes on where it stopped; the finished store is one
 ``features.npy`` (all frames, one utterance after the other), an index and a note of the settings. The
-folder's name is the key of everything that the values depend on: front end and its code, settings, and
-the content of every audio file. Change one and the features are made anew; change nothing and they are
-found again.
+folder's name is the key of everything that the values depend on: front end, settings, the content of
+every audio file, the code of the front end, of reading and resampling audio and of writing the parts, and
+the versions of the libraries that these use (see `serkit.fingerprints`). Change one and the features are
+made anew; change nothing and they are found again.
 """
 
 import json
@@ -113,13 +114,7 @@ def extract(
         raise SerkitError(f"utterance {utterances['id'][utterances['id'].duplicated()].iloc[0]!r} is listed twice")
     utterances = utterances.sort_values("id")
     hashes = _hash_all(utterances["path"])
-    about = {
-        "front_end": front_end.__name__,
-        "settings": settings,
-        "sample_rate": sample_rate,
-        "code": fingerprints.of_function(front_end),
-        "utterances": dict(zip(utterances["id"], hashes, strict=True)),
-    }
+    about = _about(front_end, settings, sample_rate, dict(zip(utterances["id"], hashes, strict=True)))
     home = Path(directory) if directory else files.cache_dir() / "features"
     final = home / f"{front_end.__name__}-{files.content_key(about)}"
     if final.is_dir():
@@ -144,6 +139,18 @@ def extract(
     _assemble([path for path, _ in jobs], hashes, about, final)
     files.remove(building)
     return Features(final)
+
+
+def _about(front_end: Callable, settings: dict, sample_rate: int, hashes: dict[str, str]) -> dict:
+    """All that the values of a store depend on; `hashes` holds the digest of each utterance's file."""
+    return {
+        "front_end": front_end.__name__,
+        "settings": settings,
+        "sample_rate": sample_rate,
+        "code": fingerprints.of_function(front_end),
+        "reading and writing": [fingerprints.of_function(function) for function in TOUCHING],
+        "utterances": hashes,
+    }
 
 
 def _parts(utterances: pd.DataFrame) -> list[pd.DataFrame]:
@@ -215,3 +222,6 @@ def _hash_all(paths: pd.Series) -> list[str]:
         )
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter
         return list(pool.map(files.sha256, paths))
+
+
+TOUCHING = (_extract_part, _assemble)  # what values go through besides the front end; the key follows their code

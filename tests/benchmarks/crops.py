@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serkit.batches import SILENCE, Crops
+from serkit.batches import Crops
+from serkit.batches.crops import SILENCE
 from serkit.features import Features
 
 UTTERANCES, HEIGHT, HOP, ROUNDS = 400, 128, 0.016, 40

@@ -11,7 +11,7 @@ import time
 import keras
 import numpy as np
 
-from serkit.recurrent import AdvancedLSTM
+from serkit.layers import AdvancedLSTM
 
 BATCH, FRAMES, FEATURES, UNITS = 32, 450, 256, 128
 STEPS, WANTED = 15, 1.15

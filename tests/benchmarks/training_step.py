@@ -18,7 +18,8 @@ import pandas as pd
 from serkit import audio, training
 from serkit.batches import Pieces
 from serkit.features import extract, linear_spectrogram
-from serkit.features.spectrogram import mulaw, scale
+from serkit.features.normalisation import scale
+from serkit.features.spectrogram import mulaw
 
 RATE, BATCH, STEPS, ROUNDS = 16000, 64, 4, 5
 

@@ -10,7 +10,7 @@ import warnings
 import librosa
 import numpy as np
 
-from serkit.features.whitening import PCAWhitening
+from serkit.features.normalisation import PCAWhitening
 from serkit.features.yaafe import yaafe_743
 
 RATE, SECONDS, RUNS, WANTED, PROGRAM = 16000, 60, 15, 250, 550
