@@ -19,7 +19,7 @@ from serkit.corpora.table import MARKER
 from serkit.errors import SerkitError, one_of
 
 NAMES = tuple(sorted({module.name for module in pkgutil.iter_modules(__path__)} & set(loaders.NAMES)))
-VERSION = 1  # of the sound and the texts; part of the cache's folder name
+VERSION = 2  # of the sound and the texts; part of the cache's folder name
 
 
 def write(name: str, directory: Path | str, seed: int = 0) -> Path:
