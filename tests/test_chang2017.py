@@ -293,7 +293,7 @@ def test_histories_hold_the_losses_of_all_players(folder):
         players += ["valence", "activation"][: 1 + model.startswith("Multitask")]
         followed = ["correlation"] * model.endswith("DCGAN")
         found = history(folder, model)
-        assert found.columns.tolist() == ["epoch", *players, "validation", "seconds", *followed]
+        assert found.columns.tolist() == ["epoch", "rounds", *players, "validation", "seconds", *followed]
         assert found["epoch"].tolist() == [1, 2]
         assert np.isfinite(found.to_numpy()).all()
         assert runs_of(folder).loc[model, "validation"] == pytest.approx(found["validation"].max())
