@@ -1,9 +1,10 @@
 """Speaker-independent folds. Every split asserts that no speaker is on two sides.
 
-One exception is a paper's own: `with_validation` takes validation utterances from the training speakers. Nobody who is
-tested is among them.
+One exception is a paper's own: `with_validation` takes validation utterances from the training speakers. No tested
+speaker is among them.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -52,7 +53,7 @@ def assert_disjoint(fold: Fold, utterances: pd.DataFrame) -> Fold:
             raise SerkitError(f"fold {fold.name}: {one} and {other} share speakers: {', '.join(sorted(shared))}")
     unseen = set(label.loc[list(fold.test)]) - set(label.loc[list(fold.train)])
     if unseen:
-        raise SerkitError(f"fold {fold.name}: labels {sorted(unseen)} are tested but nobody in training has them")
+        raise SerkitError(f"fold {fold.name}: labels {sorted(unseen)} are tested but do not occur in training")
     return fold
 
 
@@ -93,7 +94,8 @@ def one_woman_one_man(utterances: pd.DataFrame, limit: int = 0, seed: int = 0) -
 
     Args:
         utterances: a corpus table with columns id, speaker, gender ("f" or "m") and label.
-        limit: 0 tests every pair once (25 of IEMOCAP); n draws n of them at random.
+        limit: 0 tests every pair once (25 of IEMOCAP); n draws n of them at random. No speaker is tested twice
+            before every speaker of that gender has been tested once: speakers are what an interval counts.
         seed: of the draw; fewer pairs are the first of more.
 
     Returns:
@@ -110,8 +112,23 @@ def one_woman_one_man(utterances: pd.DataFrame, limit: int = 0, seed: int = 0) -
         raise SerkitError(f"{len(women)} women and {len(men)} men speak: pairs need one of each; use another split")
     pairs = [(woman, man) for woman in women for man in men]
     if limit:
-        pairs = [pairs[number] for number in np.random.default_rng(seed).permutation(len(pairs))[:limit]]
+        pairs = _disjoint_first(women, men, np.random.default_rng(seed))[:limit]
     return [_leave_out(utterances, "speaker", pair, " + ".join(pair)) for pair in pairs]
+
+
+def _disjoint_first(women: list[str], men: list[str], rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Every pair once, in random order, but for this: each round of pairs tests new speakers as long as there are any.
+
+    Shift s pairs the i-th woman with man i + s, so that a round's pairs share no speaker of the larger side.
+    """
+    women, men = list(rng.permutation(women)), list(rng.permutation(men))
+    many, few = (women, men) if len(women) >= len(men) else (men, women)
+    pairs = []
+    for shift in range(len(few)):
+        # Within a round the first pairs use each speaker of the smaller side once before any comes again.
+        turn = [(one, few[(number + shift) % len(few)]) for number, one in enumerate(many)]
+        pairs += turn if many is women else [(woman, man) for man, woman in turn]
+    return [(str(woman), str(man)) for woman, man in pairs]
 
 
 def leave_one_session_out(utterances: pd.DataFrame) -> list[Fold]:
@@ -183,7 +200,9 @@ def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True)
     return folds
 
 
-def with_validation(fold: Fold, utterances: pd.DataFrame, share: float, seed: int = 0) -> Fold:
+def with_validation(
+    fold: Fold, utterances: pd.DataFrame, share: float, seed: int = 0, groups: str | Sequence[str] | None = None
+) -> Fold:
     """Move a random share of each class from training to validation (tao2018, 5: 10 %).
 
     Validation utterances come from training speakers. What is chosen by them does not see the test speakers, but is
@@ -194,20 +213,37 @@ def with_validation(fold: Fold, utterances: pd.DataFrame, share: float, seed: in
         utterances: a corpus table with columns id, speaker and label.
         share: of the training utterances; each class gives at least one.
         seed: of the draw.
+        groups: columns of `utterances`; utterances that agree in all of them are drawn together. In RAVDESS an actor
+            says a sentence twice in one emotion: with ["speaker", "label", "text"] the one is never validated on a
+            network that has learnt the other. An utterance that lacks one of these values is drawn by itself.
 
     Raises:
-        SerkitError: the share is not between 0 and 1, a class has a single training utterance, or a fold that
-            `assert_disjoint` refuses.
+        SerkitError: the share is not between 0 and 1, a class has a single training utterance (or group), or a fold
+            that `assert_disjoint` refuses.
     """
     if not 0 < share < 1:
         raise SerkitError(f"the validation share is between 0 and 1; got {share!r}")
     assert_disjoint(replace(fold, validation=()), utterances)
-    label = utterances.set_index("id")["label"].loc[list(fold.train)]
-    random, chosen = np.random.default_rng(seed), set()
-    for name, ids in label.groupby(label).groups.items():
-        if len(ids) < 2:
-            raise SerkitError(f"fold {fold.name}: one training utterance of {name!r} cannot be split: leave it out")
-        chosen.update(random.choice(np.asarray(ids), max(round(share * len(ids)), 1), replace=False))
+    training = utterances.set_index("id").loc[list(fold.train)]
+    together = [] if groups is None else list(np.atleast_1d(groups))
+    alone = training[together].isna().any(axis=1) if together else pd.Series(True, training.index)
+    rng, chosen = np.random.default_rng(seed), set()
+    for name, part in training.groupby("label"):
+        units = [[one] for one in part.index[alone.loc[part.index]]]
+        if together:
+            units += [list(ids) for ids in part[~alone.loc[part.index]].groupby(together).groups.values()]
+        if len(units) < 2:
+            raise SerkitError(
+                f"fold {fold.name}: one training utterance of {name!r} cannot be split: leave it out"
+                if groups is None
+                else f"fold {fold.name}: one group of {name!r} in training cannot be split: use other groups"
+            )
+        wanted = max(round(share * len(part)), 1)
+        for number in rng.permutation(len(units))[:-1]:
+            if wanted <= 0:
+                break
+            chosen.update(units[number])
+            wanted -= len(units[number])
     return replace(
         fold,
         train=tuple(name for name in fold.train if name not in chosen),
@@ -215,30 +251,56 @@ def with_validation(fold: Fold, utterances: pd.DataFrame, share: float, seed: in
     )
 
 
-def by_partition(recordings: pd.DataFrame) -> Fold:
+def sizes(folds: Sequence[Fold], utterances: pd.DataFrame) -> pd.DataFrame:
+    """Count what is on each side of each fold.
+
+    Args:
+        folds: of one split.
+        utterances: a corpus table with columns id and speaker.
+
+    Returns:
+        One row a fold: fold, then utterances and speakers of train, validation and test.
+    """
+    speaker = utterances.set_index("id")["speaker"]
+    rows = []
+    for fold in folds:
+        sides = {side: list(getattr(fold, side)) for side in ("train", "validation", "test")}
+        counts = {side: len(ids) for side, ids in sides.items()}
+        speakers = {f"{side} speakers": speaker.loc[ids].nunique() for side, ids in sides.items()}
+        rows.append({"fold": fold.name} | counts | speakers)
+    return pd.DataFrame(rows)
+
+
+def by_partition(recordings: pd.DataFrame, disjoint: bool = True) -> Fold:
     """The division that a corpus brings along: train, development ("dev") and test (khorram2017, 3).
 
     Args:
         recordings: a corpus table with columns id, speaker and partition; other partitions are left out.
+        disjoint: False takes a partition with a speaker on two sides, as `load(..., strict=False)` does; say so beside
+            every number that it leads to.
 
     Returns:
         A fold named "partition", the development recordings as its validation side; test may be empty.
 
     Raises:
-        SerkitError: nothing to train or to develop on, or a speaker who is in two partitions.
+        SerkitError: nothing to train or to develop on, or, where `disjoint`, a speaker who is in two partitions.
     """
     ids = {name: tuple(recordings.loc[recordings["partition"] == name, "id"]) for name in ("train", "dev", "test")}
     for name in ("train", "dev"):
         if not ids[name]:
-            raise SerkitError(f"no recording is in the partition {name!r}: name it in the column partition")
+            raise SerkitError(
+                f"no recording is in the partition {name!r}: name some in the column partition, or deal the speakers into partitions"
+            )
     fold = Fold("partition", train=ids["train"], validation=ids["dev"], test=ids["test"])
+    if not disjoint:
+        return fold
     unlabelled = recordings.assign(label="")
     assert_disjoint(fold if fold.test else replace(fold, test=fold.validation, validation=()), unlabelled)
     return fold
 
 
 def deal_partition(utterances: pd.DataFrame, dev: float = 1 / 6, test: float = 1 / 6, seed: int = 0) -> pd.DataFrame:
-    """Give a corpus without a partition one, speaker by speaker, for `by_partition`.
+    """Deal speakers into train, dev and test, for `by_partition`, in a corpus that brings no partition along.
 
     Args:
         utterances: a corpus table with columns speaker and gender.
@@ -254,9 +316,9 @@ def deal_partition(utterances: pd.DataFrame, dev: float = 1 / 6, test: float = 1
     """
     _require(utterances, "speaker")
     people = utterances.drop_duplicates("speaker").sort_values("speaker")
-    random, side = np.random.default_rng(seed), {}
+    rng, side = np.random.default_rng(seed), {}
     for gender, group in people.groupby(people["gender"].fillna("not given"), sort=True)["speaker"]:
-        drawn = random.permutation(group.to_numpy())
+        drawn = rng.permutation(group.to_numpy())
         first = max(round(dev * len(drawn)), 1)
         second = first + (max(round(test * len(drawn)), 1) if test else 0)
         if second >= len(drawn):
@@ -287,7 +349,9 @@ def class_numbers(labels: pd.Series, classes: list[str]) -> np.ndarray:
     """
     empty = [name for name in classes if not (labels == name).any()]
     if empty:
-        raise SerkitError(f"nobody says {', '.join(map(repr, empty))}: remove the class, or use another subset")
+        raise SerkitError(
+            f"no utterance is labelled {', '.join(map(repr, empty))}: remove the class, or use another subset"
+        )
     strangers = sorted({repr(label) for label in labels[~labels.isin(classes)]})
     if strangers:
         raise SerkitError(f"labels {', '.join(strangers)} are not among the classes {classes}")

@@ -44,17 +44,27 @@ def step_schedule(initial: float, epochs: int, after: list[float], factor: float
     return [initial * factor ** sum(epoch >= drop for drop in drops) for epoch in range(epochs)]
 
 
-def pytorch_defaults(weight_decay: float = 0.0) -> tuple[dict, dict]:
+def pytorch_defaults(weight_decay: float = 0.0, fan_in: int | None = None, gamma: str = "ones") -> tuple[dict, dict]:
     """What PyTorch does unasked, as Keras arguments, for papers that were run on it.
 
     * Kernels are drawn uniformly with variance 1 / (3 fan-in) (``reset_parameters``: Kaiming uniform, a = sqrt 5).
+    * Biases are drawn uniformly within 1 / sqrt(fan-in). Keras tells an initialiser the bias' own shape only, so this
+      needs `fan_in`.
     * Batch normalisation keeps 0.9 of its moving statistics a step (PyTorch's momentum 0.1) with epsilon
       1e-5. Keras' own 0.99 and 1e-3 need hundreds of steps before testing means anything.
     * Weight decay is added to the gradient, before momentum, for every weight, biases and batch
       normalisation included: an L2 penalty of half the value. Keras' ``weight_decay`` is another thing.
 
+    * Until October 2018 (before 1.0; PyTorch issue 12259, mended by its pull request 12325) batch normalisation drew
+      its gamma from U(0, 1): the papers of that year were trained so.
+
     Args:
         weight_decay: PyTorch's ``weight_decay``.
+        fan_in: values that each unit of the layer sees (kernel height x width x channels); None leaves biases at 0.
+        gamma: "ones", or "uniform" as before version 1.0.
+
+    Raises:
+        SerkitError: `gamma` is neither.
 
     Returns:
         Arguments for a layer with a kernel, and arguments for ``BatchNormalization``.
@@ -65,12 +75,16 @@ def pytorch_defaults(weight_decay: float = 0.0) -> tuple[dict, dict]:
         "kernel_regularizer": penalty,
         "bias_regularizer": penalty,
     }
+    if fan_in:
+        kernel["bias_initializer"] = keras.initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)
     normalisation = {
         "momentum": 0.9,
         "epsilon": 1e-5,
         "beta_regularizer": penalty,
         "gamma_regularizer": penalty,
     }
+    if choose(gamma, ("ones", "uniform"), "initial gamma") == "uniform":
+        normalisation["gamma_initializer"] = keras.initializers.RandomUniform(0, 1)
     return kernel, normalisation
 
 
@@ -99,27 +113,31 @@ class StopBelowBest(keras.callbacks.Callback):
 
     Args:
         monitor: a measure where more is better, such as "val_accuracy".
-        epochs: how many in a row.
+        patience: how many epochs in a row.
         restore: end with the weights of the last epoch that had the highest value; False keeps the very last ones.
+
+    Attributes:
+        best_epoch: the last epoch, from 1, that had the highest value; the network ends with it if `restore` is set.
 
     Raises:
         SerkitError: there is no such measure.
     """
 
-    def __init__(self, monitor: str, epochs: int = 3, restore: bool = True):
+    def __init__(self, monitor: str, patience: int = 3, restore: bool = True):
         super().__init__()
-        self.monitor, self.epochs, self.restore = monitor, epochs, restore
+        self.monitor, self.patience, self.restore = monitor, patience, restore
+        self.best_epoch = 0
 
     def on_train_begin(self, logs=None):  # noqa: ARG002, D102
         self.highest, self.below, self.weights = -np.inf, 0, None
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002, D102
+    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
         value = logs[choose(self.monitor, logs, "measure to stop by")]
         self.below = self.below + 1 if value < self.highest else 0
         if value >= self.highest:
-            self.highest = value
+            self.highest, self.best_epoch = value, epoch + 1
             self.weights = self.model.get_weights() if self.restore else None
-        if self.below == self.epochs:
+        if self.below == self.patience:
             self.model.stop_training = True
 
     def on_train_end(self, logs=None):  # noqa: ARG002, D102
@@ -200,12 +218,34 @@ def create_variables(model: keras.Model, y) -> None:
     """
     true = keras.tree.map_structure(lambda values: keras.ops.convert_to_tensor(values[:1]), y)
     # A length that the network leaves open is that of the targets.
-    called = [
+    predicted = [
         keras.ops.zeros([length or target.shape[axis] for axis, length in enumerate(tensor.shape)], tensor.dtype)
         for tensor, target in zip(keras.tree.flatten(model.output), keras.tree.flatten(true), strict=True)
     ]
-    called = keras.tree.pack_sequence_as(model.output, called)
+    predicted = keras.tree.pack_sequence_as(model.output, predicted)
     model.optimizer.build(model.trainable_variables)
-    model.compute_loss(y=true, y_pred=called)
-    model.compute_metrics(None, true, called)
+    model.compute_loss(y=true, y_pred=predicted)
+    model.compute_metrics(None, true, predicted)
     model.reset_metrics()
+
+
+def step_seconds(model: keras.Model, inputs, targets, steps: int = 5) -> float:
+    """Median time of a training step, in seconds; the first, which compiles, does not count.
+
+    The step changes the model's weights: time a network that is not used afterwards.
+
+    Args:
+        model: compiled.
+        inputs: one batch, as ``train_on_batch`` takes it.
+        targets: likewise.
+        steps: how many are timed.
+    """
+    import time
+
+    create_variables(model, targets)
+    taken = []
+    for _ in range(steps + 1):
+        began = time.perf_counter()
+        model.train_on_batch(inputs, targets)
+        taken.append(time.perf_counter() - began)
+    return float(np.median(taken[1:]))

@@ -58,7 +58,7 @@ def test_permuted_speakers_are_caught(utterances, random):
 
 def test_an_unseen_label_and_an_empty_side(utterances):
     only_one = utterances.assign(label=np.where(utterances["speaker"] == "f1", "calm", utterances["label"]))
-    with pytest.raises(SerkitError, match=r"fold f1: labels \['calm'\] are tested but nobody in training has them"):
+    with pytest.raises(SerkitError, match=r"fold f1: labels \['calm'\] are tested but do not occur in training"):
         splits.leave_one_speaker_out(only_one)
     with pytest.raises(SerkitError, match="nothing to train"):
         splits.assert_disjoint(splits.Fold("x", train=(), test=("f1-sad-0",)), utterances)
@@ -248,3 +248,64 @@ def test_partitions_that_cannot_be_dealt(utterances):
     utterances.loc[3, "speaker"] = None
     with pytest.raises(SerkitError, match="1 utterances have no speaker, the first is f1-happy-1: name one"):
         splits.deal_partition(utterances)
+
+
+def test_pairs_test_new_speakers_first(utterances):
+    for seed in range(20):
+        pairs = [fold.name.split(" + ") for fold in splits.one_woman_one_man(utterances, limit=3, seed=seed)]
+        assert len({name for pair in pairs for name in pair}) == 6
+        many = splits.one_woman_one_man(utterances, limit=9, seed=seed)
+        assert len({fold.name for fold in many}) == 9  # every pair once
+        assert [fold.name for fold in many[:3]] == [" + ".join(pair) for pair in pairs]
+
+
+def test_pairs_of_unequal_sides_reuse_the_smaller_one_last(utterances):
+    fewer = utterances[~utterances["speaker"].isin(["m2", "m3"])]
+    folds = splits.one_woman_one_man(fewer, limit=3)
+    assert sorted(fold.name for fold in folds) == ["f1 + m1", "f2 + m1", "f3 + m1"]
+
+
+def test_twins_stay_on_one_side(utterances):
+    twins = utterances.assign(text=lambda table: table["id"].str[-1].astype(int) // 2)  # both repetitions agree
+    fold = splits.leave_one_speaker_out(twins)[0]
+    for seed in range(10):
+        divided = splits.with_validation(fold, twins, 0.2, seed, groups=["speaker", "label", "text"])
+        key = twins.set_index("id")[["speaker", "label", "text"]].apply(tuple, axis=1)
+        assert not set(key.loc[list(divided.train)]) & set(key.loc[list(divided.validation)])
+        assert sorted(divided.train + divided.validation) == sorted(fold.train)
+    assert len({splits.with_validation(fold, twins, 0.2, seed).validation for seed in range(10)}) > 1
+
+
+def test_a_single_group_cannot_be_split(utterances):
+    fold = splits.leave_one_speaker_out(utterances)[0]
+    with pytest.raises(SerkitError, match="one group of 'happy' in training cannot be split"):
+        splits.with_validation(fold, utterances, 0.2, groups="label")
+
+
+def test_sizes_count_utterances_and_speakers(utterances):
+    fold = splits.with_validation(splits.leave_one_speaker_out(utterances)[0], utterances, 0.2)
+    row = splits.sizes([fold], utterances).iloc[0]
+    assert row.to_dict() == {
+        "fold": "f1",
+        "train": 16,
+        "validation": 4,
+        "test": 4,
+        "train speakers": utterances.set_index("id").loc[list(fold.train), "speaker"].nunique(),
+        "validation speakers": utterances.set_index("id").loc[list(fold.validation), "speaker"].nunique(),
+        "test speakers": 1,
+    }
+
+
+def test_utterances_without_a_group_are_drawn_alone(utterances):
+    nameless = utterances.assign(text=np.nan)
+    fold = splits.leave_one_speaker_out(nameless)[0]
+    divided = splits.with_validation(fold, nameless, 0.2, groups=["speaker", "text"])
+    assert len(divided.validation) == 4  # two of each class: no lump of all
+
+
+def test_a_leaky_partition_is_taken_only_on_demand(utterances):
+    leaky = utterances.assign(partition=["train", "dev", "test"] * 8)
+    with pytest.raises(SerkitError, match="share speakers"):
+        splits.by_partition(leaky)
+    fold = splits.by_partition(leaky, disjoint=False)
+    assert [len(fold.train), len(fold.validation), len(fold.test)] == [8, 8, 8]

@@ -127,6 +127,8 @@ def stopped_after(values, data, **settings):
     rule = training.StopBelowBest("val_accuracy", **settings)
     history = training.fit(model, data[0], len(values), callbacks=[Told(), rule], y=data[1])
     same = [number for number, weights in enumerate(seen, 1) if np.array_equal(weights, model.get_weights()[0])]
+    if settings.get("restore", True):
+        assert rule.best_epoch == same[-1]
     return len(history), same[0]
 
 
@@ -144,7 +146,7 @@ def test_training_stops_as_tao2018_words_it(values, epochs, kept, data):
 
 
 def test_the_last_weights_may_be_kept_and_the_measure_must_exist(data):
-    assert stopped_after([0.5, 0.4, 0.4, 0.9], data, epochs=2, restore=False) == (3, 3)
+    assert stopped_after([0.5, 0.4, 0.4, 0.9], data, patience=2, restore=False) == (3, 3)
     with pytest.raises(SerkitError, match=r"unknown measure to stop by 'val_acuracy'; valid: loss"):
         training.fit(small_model(), data[0], 1, callbacks=[training.StopBelowBest("val_acuracy")], y=data[1])
 
@@ -218,3 +220,44 @@ def test_attention_is_found_under_the_usual_names(sequences):
     assert all(weights.sum() == pytest.approx(1, abs=1e-5) for _, weights in found.values())
     with pytest.raises(ValueError, match="No such layer: pooling"):
         inspection.attention_of(attentive("recurrent", "attention"), Sequences(stored, ids))
+
+
+def test_pytorch_of_2018_drew_gamma_and_biases():
+    kernel, normalisation = training.pytorch_defaults(fan_in=100, gamma="uniform")
+    bias = np.asarray(kernel["bias_initializer"]((10000,)))
+    gamma = np.asarray(normalisation["gamma_initializer"]((10000,)))
+    assert np.abs(bias).max() <= 0.1
+    assert bias.std() == pytest.approx(0.1 / np.sqrt(3), rel=0.05)
+    assert (gamma.min() >= 0, gamma.max() <= 1) == (True, True)
+    assert gamma.mean() == pytest.approx(0.5, abs=0.02)
+    assert "bias_initializer" not in training.pytorch_defaults()[0]
+    with pytest.raises(SerkitError, match="initial gamma"):
+        training.pytorch_defaults(gamma="random")
+
+
+def test_a_step_is_timed():
+    inputs = keras.Input((3,))
+    network = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+    network.compile("sgd", "mse")
+    assert 0 < training.step_seconds(network, np.ones((4, 3)), np.ones((4, 1)), steps=2) < 10
+    assert network.optimizer.iterations == 3  # the first is not timed
+
+
+def test_pauses_and_what_attention_makes_of_them():
+    power = np.array([1.0, 0.5, 1e-3, 1e-4])
+    quiet = inspection.quiet_frames(power)
+    assert quiet.tolist() == [False, False, True, True]
+    weights = np.array([0.1, 0.2, 0.3, 0.4])
+    table = pd.DataFrame({"id": ["a", "b"], "label": ["sad", "happy"]})
+    shares = inspection.attention_in_pauses({"a": (None, weights)}, {"a": quiet}, table, 0.02)
+    assert shares.loc["a", ["label", "pauses", "ends"]].tolist() == ["sad", 0.5, 0.5]
+    assert shares.loc["a", ["seconds", "attention_in_pauses"]].tolist() == pytest.approx([0.08, 0.7])
+
+
+def test_silence_at_the_ends_is_not_a_pause_inside():
+    quiet = np.array([True, False, True, False, True, True])
+    weights = np.array([0.1, 0.2, 0.3, 0.1, 0.1, 0.2])
+    table = pd.DataFrame({"id": ["a"], "label": ["sad"]})
+    shares = inspection.attention_in_pauses({"a": (None, weights)}, {"a": quiet}, table, 0.02).loc["a"]
+    assert shares[["pauses", "attention_in_pauses"]].tolist() == pytest.approx([4 / 6, 0.7])
+    assert shares[["ends", "attention_in_ends"]].tolist() == pytest.approx([3 / 6, 0.4])

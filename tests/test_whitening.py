@@ -84,7 +84,7 @@ def test_learns_from_the_training_rows_alone():
     before = {name: np.copy(value) for name, value in vars(fitted).items() if isinstance(value, np.ndarray)}
     test[7] = 987654321.0  # a marker
     whitened = fitted.transform(test)
-    assert set(before) == {"mean", "scale", "components", "eigenvalues"}
+    assert set(before) == {"mean", "scale", "components", "eigenvalues", "_projection"}
     for name, value in before.items():
         np.testing.assert_array_equal(getattr(fitted, name), value)
         assert np.abs(value).max() < 1e8
@@ -183,3 +183,21 @@ def test_speech():
     fitted = PCAWhitening().fit(rows)
     assert 660 < len(fitted.eigenvalues) <= 743 - 55
     assert_white(fitted.transform(np.concatenate(rows).astype(np.float64)))
+
+
+def test_whitened_values_are_clipped_at_will(random):
+    rows = random.normal(size=(500, 3))
+    far = np.array([[1e3, -1e3, 0.0]])
+    assert np.abs(PCAWhitening().fit(rows).transform(far)).max() > 500
+    clipped = PCAWhitening(clip=8.0).fit(rows)
+    assert np.abs(clipped.transform(far)).max() == 8
+    inside = rows[np.abs(PCAWhitening().fit(rows).transform(rows)).max(axis=1) < 8]
+    np.testing.assert_array_equal(clipped.transform(inside), PCAWhitening().fit(rows).transform(inside))
+    with pytest.raises(SerkitError, match="clip is a number of standard deviations"):
+        PCAWhitening(clip=-1)
+
+
+def test_fitting_again_forgets_the_first_fit(random):
+    rows, others = random.normal(size=(100, 3)), random.normal(3, [1, 5, 9], size=(100, 3))
+    again = PCAWhitening().fit(rows).fit(others)
+    np.testing.assert_array_equal(again.transform(others), PCAWhitening().fit(others).transform(others))

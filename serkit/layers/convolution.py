@@ -10,7 +10,7 @@ class LongConv1D(keras.layers.Conv1D):
 
     The same layer, with the same weights and the same result, computed another way: one matrix product weights all
     frames for all places in the filter at once, and what belongs to one output is then added up. On a processor this
-    is a hundred times as fast for one filter of 256 frames.
+    is many times as fast for one long filter: ``tests/benchmarks/long_convolution.py`` measures how many.
 
     Args:
         filters: as in ``Conv1D``.
