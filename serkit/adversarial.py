@@ -28,7 +28,7 @@ import pandas as pd
 from keras import ops
 
 from serkit import metrics, progress
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 CHECK_EVERY = 100  # steps between looks at the losses; each look waits for the device
 
@@ -147,7 +147,7 @@ class AlternatingTraining:
         beta_1: float = 0.5,
         loss: Callable[[Any, Any], Any] | None = None,
     ):
-        backend = choose(keras.backend.backend(), ("tensorflow", "jax"), "backend for alternating training")
+        backend = one_of(keras.backend.backend(), ("tensorflow", "jax"), "backend for alternating training")
         if (real is None) != (generator is None):
             raise SerkitError("the generator and `real`, the discriminator's end, go together: give both or neither")
         if not heads or {"generator", "discriminator"} & set(heads):
@@ -195,7 +195,7 @@ class AlternatingTraining:
         """One update of each of some players, without waiting for their losses, (players,)."""
         tasks = [player for player in players if player in self.heads]
         for task in tasks:
-            choose(task, targets, "task among the targets")
+            one_of(task, targets, "task among the targets")
         if self.generator is None:
             unlabelled = noise = None
         elif unlabelled is None or noise is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from serkit import __version__
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 
 class _Commands(click.Group):
@@ -70,7 +70,7 @@ def list_papers() -> None:
 
     for paper in PAPERS.values():
         click.echo(f"{paper.key}\n  {paper.title}\n  {paper.authors}. {paper.venue}")
-        click.echo(f"  notebook {paper.notebook}; corpora: {', '.join(paper.corpora)}\n")
+        click.echo(f"  notebook {paper.notebook}; corpora of its results: {', '.join(paper.own)}\n")
 
 
 @main.command("corpora")
@@ -114,26 +114,30 @@ def miniature(corpus, directory, seed) -> None:
 def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> list[tuple[str, str, str, dict]]:
     """What to execute: (paper, corpus, root, parameters). Everything is checked before anything runs."""
     from serkit import notebooks
-    from serkit.papers import PAPERS, find, usable_corpus
+    from serkit.corpora import load
+    from serkit.papers import PAPERS, find
 
     chosen = [find(key) for key in keys] or list(PAPERS.values())
     places = [_place(text) for text in corpora]
     given = dict(_assignment(text) for text in settings)
     names = {paper.key: notebooks.parameters(paper) for paper in chosen}
     for name in given:
-        choose(name, {name for found in names.values() for name in found}, "parameter")
-    plan = []
+        one_of(name, {name for found in names.values() for name in found}, "parameter")
+    plan, refused = [], []
+    speech = [(corpus, root, load(corpus, root, strict=False)) for corpus, root in places]
     for paper in chosen:
         # With several papers, a corpus or setting goes to those that take it.
         own = {name: value for name, value in {**shared, **given}.items() if name in names[paper.key]}
-        usable = [place for place in places if place[0] in paper.corpora]
-        if places and not usable and len(chosen) == 1:
-            usable_corpus(paper, places[0][0])  # says which ones it takes
         notebooks.resolve(paper, profile, own)
-        for corpus, root in usable if places else [(name, "") for name in paper.own]:
-            plan.append((paper.key, corpus, root, own))
+        for corpus, root, found in speech:
+            if lacking := notebooks.lacking(paper, found):
+                refused.append(f"{paper.key} needs {', '.join(lacking)}, which {corpus} at {root} does not have")
+            else:
+                plan.append((paper.key, corpus, root, own))
+        if not places:
+            plan += [(paper.key, corpus, "", own) for corpus in paper.own]
     if not plan:
-        raise SerkitError(f"none of the papers runs on {', '.join(name for name, _ in places)}")
+        raise SerkitError("; ".join(refused))
     return plan
 
 
@@ -142,7 +146,7 @@ def _place(text: str) -> tuple[str, str]:
     from serkit.corpora import NAMES, module
 
     name, _, root = text.partition("=")
-    choose(name, NAMES, "corpus")
+    one_of(name, NAMES, "corpus")
     variable = f"SERKIT_{name.upper()}"
     root = root or os.environ.get(variable, "")
     if not root:

@@ -8,13 +8,13 @@ class SerkitError(ValueError):
     """Bad input. The message says what is wrong, where, and what to do."""
 
 
-def choose(value: str, valid: Iterable[str], what: str) -> str:
+def one_of(value: str, valid: Iterable[str], what: str) -> str:
     """Return `value` if it is one of `valid`.
 
     Raises:
         SerkitError: otherwise; the message lists the valid names and the nearest one.
 
-    >>> choose("sumer", ["winter", "summer"], "season")
+    >>> one_of("sumer", ["winter", "summer"], "season")
     Traceback (most recent call last):
     ...
     serkit.errors.SerkitError: unknown season 'sumer' (did you mean 'summer'?); valid: summer, winter

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 OVER = ("batch", "recording")
 
@@ -37,7 +37,7 @@ def ccc_loss(
     Raises:
         SerkitError: shapes that do not belong together, or another `over`.
     """
-    axes = (0, 1) if choose(over, OVER, "over") == "batch" else 1
+    axes = (0, 1) if one_of(over, OVER, "over") == "batch" else 1
     y_true, y_pred, weight = _aligned(y_true, y_pred, sample_weight)
     weight = ops.divide_no_nan(weight, ops.sum(weight, axis=axes, keepdims=True))
     mean_true = ops.sum(weight * y_true, axis=axes, keepdims=True)
@@ -72,7 +72,7 @@ class CCCLoss(keras.losses.Loss):
 
     def __init__(self, over: str = "recording", epsilon: float = 1e-8, name: str = "ccc_loss"):
         super().__init__(name=name)
-        self.over = choose(over, OVER, "over")
+        self.over = one_of(over, OVER, "over")
         self.epsilon = epsilon
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from serkit import progress
-from serkit.corpora import MARKER, module
-from serkit.errors import SerkitError, choose
-from serkit.papers import Paper, find, profile_values, usable_corpus
+from serkit.corpora import MARKER, Corpus, module
+from serkit.errors import SerkitError, one_of
+from serkit.papers import Paper, find, profile_values
 
 LAST_LINES = 20
 STARTUP_LINE = re.compile(
@@ -87,9 +87,20 @@ def resolve(paper: Paper, profile: str, given: dict[str, Any]) -> dict[str, Any]
     defaults = parameters(paper)
     values = {**defaults, **profile_values(paper, profile), "profile": profile}
     for name, value in given.items():
-        choose(name, defaults, f"parameter of {paper.key}")
+        one_of(name, defaults, f"parameter of {paper.key}")
         values[name] = _checked(name, _read(value, defaults[name]), defaults[name])
     return values
+
+
+def lacking(paper: Paper, speech: Corpus) -> list[str]:
+    """List what a paper needs of a corpus and this one has not: names of columns, or trajectories."""
+    table = speech.utterances
+    continuous = hasattr(module(speech.name), "annotations")
+    return [
+        name
+        for name in paper.needs
+        if not (continuous if name == "trajectories" else name in table and table[name].notna().any())
+    ]
 
 
 def target(paper: Paper, corpus: str, root: str, out: Path | str) -> Path:
@@ -123,7 +134,8 @@ def execute(
     from papermill.exceptions import PapermillExecutionError
 
     paper = find(key)
-    corpus = usable_corpus(paper, corpus or paper.corpus)
+    corpus = corpus or paper.corpus
+    module(corpus)  # is there such a corpus?
     if root and not Path(root).exists():
         raise SerkitError(f"there is no {root}; how to get {corpus}: {module(corpus).HOW_TO_GET}")
     folder = target(paper, corpus, root, out)

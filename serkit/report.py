@@ -2,7 +2,7 @@
 
 ``claims.csv`` has one row a published number. A measured number is marked comparable only when the
 corpus is the paper's own, complete, and every setting is as published; otherwise ``why_not`` says what
-is different. Nothing here is typed by hand: the published side comes from `serkit.published`, the
+is different. Nothing here is typed by hand: the published side comes from `serkit.papers`, the
 measured side from the study.
 """
 
@@ -15,14 +15,7 @@ import pandas as pd
 
 from serkit import files, metrics, papers
 from serkit.corpora import Corpus
-from serkit.published import everything
 
-# Parameters that say where and how often, not what: they do not make a result another one.
-# `pairs` of test speakers, `seeds` and `repeats` (of a look inside) are repetitions; `timing` is of a step, anywhere.
-WHEREABOUTS = {
-    "corpus", "root", "unlabelled_root", "out", "profile", "seeds", "pairs", "repeats", "timing", "strict", "workers",
-    "scheduler",
-}  # fmt: skip
 CLAIM_COLUMNS = ["paper", "table", "row", "metric", "published", "measured", "sd", "runs", "comparable", "why_not"]
 
 
@@ -78,7 +71,7 @@ class Results:
         Returns:
             One row a published number, columns `CLAIM_COLUMNS`.
         """
-        published = everything(self.paper.key).rename(columns={"value": "published"})
+        published = papers.published(self.paper.key).rename(columns={"value": "published"})
         joined = published.merge(measured, on=["table", "row", "metric"], how="left")
         missing = joined["measured"].isna()
         why = "; ".join(self.why_not)
@@ -188,8 +181,9 @@ def _why_not(paper: papers.Paper, corpus: Corpus, settings: dict[str, Any]) -> l
         reasons.append(f"corpus {corpus.name}; the paper's is {' and '.join(paper.own)}")
     elif (corpus.check()["level"] == "error").any():
         reasons.append("this copy of the corpus fails its check")
-    published = papers.profile_values(paper, "paper")
-    for name, value in settings.items():
-        if name not in WHEREABOUTS and value != published[name]:
-            reasons.append(f"{name} = {value} (paper: {published[name]})")
+    whose = {"paper": "paper", "ours": "paper profile"}
+    reasons += [
+        f"{one.name} = {one.value} ({whose[one.source]}: {one.published})"
+        for one in papers.differences(paper, settings)
+    ]
     return reasons

@@ -225,13 +225,13 @@ def with_validation(
         raise SerkitError(f"the validation share is between 0 and 1; got {share!r}")
     assert_disjoint(replace(fold, validation=()), utterances)
     training = utterances.set_index("id").loc[list(fold.train)]
-    together = [] if groups is None else list(np.atleast_1d(groups))
+    together = [] if groups is None else [groups] if isinstance(groups, str) else list(groups)
     alone = training[together].isna().any(axis=1) if together else pd.Series(True, training.index)
     rng, chosen = np.random.default_rng(seed), set()
     for name, part in training.groupby("label"):
         units = [[one] for one in part.index[alone.loc[part.index]]]
         if together:
-            units += [list(ids) for ids in part[~alone.loc[part.index]].groupby(together).groups.values()]
+            units += [list(group.index) for _, group in part[~alone.loc[part.index]].groupby(together)]
         if len(units) < 2:
             raise SerkitError(
                 f"fold {fold.name}: one training utterance of {name!r} cannot be split: leave it out"
@@ -289,7 +289,8 @@ def by_partition(recordings: pd.DataFrame, disjoint: bool = True) -> Fold:
     for name in ("train", "dev"):
         if not ids[name]:
             raise SerkitError(
-                f"no recording is in the partition {name!r}: name some in the column partition, or deal the speakers into partitions"
+                f"no recording is in the partition {name!r}: name some in the column partition, or deal the speakers "
+                "into partitions"
             )
     fold = Fold("partition", train=ids["train"], validation=ids["dev"], test=ids["test"])
     if not disjoint:

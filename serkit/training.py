@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from serkit import inspection, metrics, progress
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 
 def seed_everything(seed: int) -> None:
@@ -83,7 +83,7 @@ def pytorch_defaults(weight_decay: float = 0.0, fan_in: int | None = None, gamma
         "beta_regularizer": penalty,
         "gamma_regularizer": penalty,
     }
-    if choose(gamma, ("ones", "uniform"), "initial gamma") == "uniform":
+    if one_of(gamma, ("ones", "uniform"), "initial gamma") == "uniform":
         normalisation["gamma_initializer"] = keras.initializers.RandomUniform(0, 1)
     return kernel, normalisation
 
@@ -132,7 +132,7 @@ class StopBelowBest(keras.callbacks.Callback):
         self.highest, self.below, self.weights = -np.inf, 0, None
 
     def on_epoch_end(self, epoch, logs=None):  # noqa: D102
-        value = logs[choose(self.monitor, logs, "measure to stop by")]
+        value = logs[one_of(self.monitor, logs, "measure to stop by")]
         self.below = self.below + 1 if value < self.highest else 0
         if value >= self.highest:
             self.highest, self.best_epoch = value, epoch + 1

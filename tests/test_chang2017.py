@@ -24,7 +24,7 @@ from notebook_checks import (
     table,
 )
 
-from serkit import audio, corpora, notebooks, papers, published
+from serkit import audio, corpora, notebooks, papers
 from serkit.errors import SerkitError
 
 MODELS = ["BasicCNN", "MultitaskCNN", "BasicDCGAN", "MultitaskDCGAN"]
@@ -66,7 +66,7 @@ def acted(tmp_path_factory):
         (root / f"Actor_{actor:02d}").mkdir()
         for path in sorted((RAVDESS / f"Actor_{actor:02d}").glob("03-01-??-??-01-01-*.flac")):
             (root / path.parent.name / path.name).symlink_to(path)
-    given = ONE | {"strict": False, "groups": 2, "epochs": 1}
+    given = ONE | {"strict": False, "speaker_groups": 2, "epochs": 1}
     out = tmp_path_factory.mktemp("acted")
     return notebooks.execute("chang2017", "ravdess", str(root), "smoke", out, **given)
 
@@ -137,12 +137,12 @@ def test_results_say_miniature(folder):
 
 def test_every_published_number_has_a_row_and_none_is_comparable(folder):
     claims = table(folder, "claims")
-    assert len(claims) == sum(len(published.table("chang2017", number)) for number in (1, 2, 3)) == 20 + 12 + 25
+    assert len(claims) == sum(len(papers.table("chang2017", number)) for number in (1, 2, 3)) == 20 + 12 + 25
     assert not claims["comparable"].any()
     found = claims[claims["measured"].notna()]
     assert found["why_not"].str.contains("synthetic miniature of iemocap, not the corpus").all()
     assert found["why_not"].str.contains(r"unlabelled speech: AMI.* \(synthetic miniature\), not AMI").all()
-    assert found["why_not"].str.contains(r"epochs = 2 \(paper: 200\)").all()
+    assert found["why_not"].str.contains(r"epochs = 2 \(paper profile: 200\)").all()
     assert not found["why_not"].str.contains("seeds|workers|unlabelled_root").any(), "these make no other result"
     assert (claims.loc[claims["measured"].isna(), "why_not"] == "not measured here").all()
     assert claims.loc[claims["table"] == 1, "measured"].isna().all(), "nothing was searched for"
@@ -205,7 +205,7 @@ def test_activation_is_scored_where_it_was_learnt(folder):
 def test_differences_are_those_of_the_scores(folder):
     differences, by_fold = table(folder, "differences"), table(folder, "folds").set_index("model")
     assert list(zip(differences["minus"], differences["model"], strict=True)) == 2 * list(combinations(MODELS, 2))
-    told = published.table("chang2017", 2).set_index(["row", "metric"])["value"]
+    told = papers.table("chang2017", 2).set_index(["row", "metric"])["value"]
     for row in differences.to_dict("records"):
         gap = by_fold.loc[row["model"], row["measure"]] - by_fold.loc[row["minus"], row["measure"]]
         assert row["mean"] == pytest.approx(gap, abs=0.006)
@@ -267,7 +267,7 @@ def test_networks_at_the_sizes_of_the_paper():
     names = ("crop width", "learning rate", "batch size", "filter size", "filters")
     for model, *values in zip(MODELS, *(paper[name] for name in PER_MODEL), strict=True):
         setting = dict(zip(names, values, strict=True))
-        told = published.table("chang2017", 1).set_index(["metric", "row"])["value"]
+        told = papers.table("chang2017", 1).set_index(["metric", "row"])["value"]
         spaced = re.sub("(CNN|DCGAN)", r" \1", model)
         rows = ("Crop Width", "Learning Rate", "Batch Size", "Filter Size", "No. of Filters")
         assert values == [told[spaced, row] for row in rows]
@@ -364,7 +364,7 @@ def test_runs_are_recorded_and_not_repeated(folder):
         record = json.loads(path.read_text())
         assert record["settings"]["epochs"] == record["notes"]["epochs"] == 2
         assert record["settings"]["units"] == SMOKE["units"]
-        assert not {"folds", "models", "seeds", "search", "shares"} & set(record["settings"]), (
+        assert not {"fold_limit", "models", "seeds", "search", "shares"} & set(record["settings"]), (
             "more runs make none anew"
         )
         assert "FOLDS" not in str(record["data"])

@@ -7,7 +7,7 @@ import pytest
 from notebook_checks import check_figures, check_outputs, check_that_results_say_miniature, table
 
 import serkit.layers  # noqa: F401  (before a model with them is read)
-from serkit import audio, corpora, metrics, notebooks, published
+from serkit import audio, corpora, metrics, notebooks, papers
 from serkit.corpora import annotations, miniature
 from serkit.errors import SerkitError
 
@@ -39,7 +39,7 @@ def test_results_say_miniature(folder):
 
 def test_claims(folder):
     claims = table(folder, "claims")
-    assert len(claims) == sum(len(published.table("khorram2017", number)) for number in (1, 2))
+    assert len(claims) == sum(len(papers.table("khorram2017", number)) for number in (1, 2))
     measured = claims[claims["measured"].notna()]
     assert len(measured) == 12  # three networks, two dimensions, two measures
     assert sorted(measured["row"].unique()) == MODELS
@@ -47,7 +47,7 @@ def test_claims(folder):
     assert measured.loc[measured["metric"] == "dev CCC", "measured"].between(-1, 1).all()
     assert not claims["comparable"].any()
     assert measured["why_not"].str.contains("miniature").all()
-    assert measured["why_not"].str.contains(r"epochs = 1 \(paper: 100\)").all()
+    assert measured["why_not"].str.contains(r"epochs = 1 \(paper profile: 100\)").all()
 
 
 def test_scores_agree_with_the_stored_predictions(folder, labels):

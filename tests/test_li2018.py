@@ -13,7 +13,7 @@ from notebook_checks import (
     table,
 )
 
-from serkit import notebooks, published
+from serkit import notebooks, papers
 from serkit.errors import SerkitError
 
 MODELS = ["CNN_TF_GAP", "CNN_TF_Bilinear", "CNN_TF_Att.pooling"]
@@ -31,7 +31,7 @@ def test_results_say_miniature(folder):
 
 def test_claims(folder):
     claims = table(folder, "claims")
-    assert len(claims) == len(published.table("li2018", 1))
+    assert len(claims) == len(papers.table("li2018", 1))
     measured = claims[claims["measured"].notna()]
     assert sorted(measured["row"].unique()) == sorted(MODELS)
     assert measured["measured"].between(0, 100).all()

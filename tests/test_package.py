@@ -17,7 +17,7 @@ def test_import_loads_neither_keras_nor_librosa():
 
 def test_corpora_and_front_ends_do_without_keras():
     loaded = run(
-        "import sys, serkit.corpora, serkit.features, serkit.splits, serkit.metrics, serkit.published, serkit.cli;"
+        "import sys, serkit.corpora, serkit.features, serkit.splits, serkit.metrics, serkit.papers, serkit.cli;"
         "print([name for name in ('keras', 'tensorflow', 'librosa', 'opensmile') if name in sys.modules])"
     )
     assert loaded.strip() == "[]"

@@ -16,7 +16,7 @@ from notebook_checks import (
 )
 from sklearn import metrics as reference
 
-from serkit import audio, features, layers, notebooks, published, splits, training
+from serkit import audio, features, layers, notebooks, papers, splits, training
 from serkit.batches import Sequences
 from serkit.errors import SerkitError
 from serkit.features import Features
@@ -43,11 +43,11 @@ def test_results_say_miniature(folder):
 
 def test_every_published_number_is_measured_and_none_comparable(folder):
     claims = table(folder, "claims")
-    assert len(claims) == len(published.table("tao2018", 1)) + len(published.table("tao2018", 2)) == 18
+    assert len(claims) == len(papers.table("tao2018", 1)) + len(papers.table("tao2018", 2)) == 18
     assert claims["measured"].between(0, 100).all()
     assert not claims["comparable"].any()
     assert claims["why_not"].str.contains("miniature").all()
-    assert claims["why_not"].str.contains(r"epochs = 1 \(paper: 200\)").all()
+    assert claims["why_not"].str.contains(r"epochs = 1 \(paper profile: 200\)").all()
     assert not claims["why_not"].str.contains("pairs|timing").any(), "a repetition is not another setting"
     both = claims.pivot_table("measured", "metric", ["table", "row"])
     assert (both[1, "advanced LSTM"] == both[2, "RNN"]).all()

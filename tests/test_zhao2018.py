@@ -21,7 +21,7 @@ from notebook_checks import (
 )
 from sklearn import metrics as reference
 
-from serkit import audio, corpora, notebooks, papers, published, report, splits
+from serkit import audio, corpora, notebooks, papers, report, splits
 from serkit.batches import Sequences
 from serkit.corpora import miniature
 from serkit.errors import SerkitError
@@ -53,7 +53,7 @@ SMOKE = papers.profile_values(papers.find("zhao2018"), "smoke")
 def cheavd(tmp_path_factory):
     """Both ways of choosing; the first alone would be one fold."""
     out = tmp_path_factory.mktemp("cheavd")
-    return notebooks.execute("zhao2018", corpus="cheavd", profile="smoke", out=out, folds=2)
+    return notebooks.execute("zhao2018", corpus="cheavd", profile="smoke", out=out, fold_limit=2)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_results_say_miniature(folder):
 
 def test_nothing_is_comparable_and_earlier_work_is_only_shown(folder):
     claims = table(folder, "claims")
-    assert len(claims) == sum(len(published.table("zhao2018", number)) for number in (1, 2, 3, 4)) == 70
+    assert len(claims) == sum(len(papers.table("zhao2018", number)) for number in (1, 2, 3, 4)) == 70
     assert not claims["comparable"].any()
     cited = claims["row"].isin(["MEC2017 Baseline", "DNN-ELM", "Attentive CNN", "DBN-ivector"])
     cited |= (claims["table"] == 4) & (claims["row"] == "Attention-BLSTM")
@@ -114,7 +114,7 @@ def test_nothing_is_comparable_and_earlier_work_is_only_shown(folder):
     assert (claims["why_not"] == "earlier work, published only").equals(cited)
     measured = claims[claims["measured"].notna()]
     assert measured["why_not"].str.contains("synthetic miniature").all()
-    assert measured["why_not"].str.contains(r"epochs = 2 \(paper: 100\)").all()
+    assert measured["why_not"].str.contains(r"epochs = 2 \(paper profile: 100\)").all()
     assert not measured["why_not"].str.contains("repeats|seeds|workers").any(), "repetitions are no other setting"
     assert (claims.loc[~cited & claims["measured"].isna(), "why_not"] == "not measured here").all()
 
@@ -459,7 +459,7 @@ def test_improvement_over_the_other_networks(folder):
     scores = table(folder, "scores")  # compared in the paper's way alone
     scores = scores[scores["reported"] != REPORTED["part of train", "test"]].set_index(["dataset", "model"])
     assert len(improvement) == 2 * (len(scores) - scores.index.get_level_values("dataset").nunique())
-    told = pd.concat([published.table("zhao2018", number) for number in (2, 3)]).set_index(["row", "metric"])["value"]
+    told = pd.concat([papers.table("zhao2018", number) for number in (2, 3)]).set_index(["row", "metric"])["value"]
     for (dataset, row, name), found in improvement.iterrows():
         ratio = scores.loc[(dataset, PROPOSED), name] / scores.loc[(dataset, row), name]
         assert found["here (%)"] == pytest.approx(100 * (ratio - 1), abs=0.1)
@@ -485,7 +485,7 @@ def test_runs_are_recorded(folder):
     assert len(records) == {"cheavd": 6 * 2, "iemocap": 3 * 2}[corpus_of(folder)]
     for record in records:
         assert record["settings"]["epochs"] == record["notes"]["epochs"] == 2
-        assert not {"folds", "models", "repeats", "seeds"} & set(record["settings"]), "more runs make none anew"
+        assert not {"fold_limit", "models", "repeats", "seeds"} & set(record["settings"]), "more runs make none anew"
         assert "FOLDS" not in str(record["data"])
     kept = {path.parent.name for path in folder.glob("runs/*/model.keras")}
     runs = table(folder, "runs")

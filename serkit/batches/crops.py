@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from serkit.batches.stored import require_stored
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 from serkit.features.store import Features
 
 SILENCE = -1.0  # of a log spectrogram
@@ -155,7 +155,7 @@ class Crops(keras.utils.PyDataset):
         for name, values in {**(self.targets or {}), "probability": probabilities}.items():
             if values is not None and len(values) != len(self.ids):
                 raise SerkitError(f"{len(values)} values of {name} for {len(self.ids)} utterances")
-        choose(by, ("utterance", "region"), "unit to draw by")
+        one_of(by, ("utterance", "region"), "unit to draw by")
         if (seed is None) + (by == "region") + (probabilities is not None) > 1:
             raise SerkitError("seed=None (to test), by='region' and probabilities exclude each other: choose one")
         if surroundings is not None and not surroundings > 0:

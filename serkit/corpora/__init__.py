@@ -27,7 +27,7 @@ from types import ModuleType
 import pandas as pd
 
 from serkit.corpora.common import COLUMNS, LABELS, LEVELS, RATING_COLUMNS, WORD_COLUMNS, Problem, audio_problems
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 __all__ = ["COLUMNS", "LABELS", "MARKER", "NAMES", "Corpus", "Problem", "load", "module"]
 
@@ -43,7 +43,7 @@ def module(name: str) -> ModuleType:
     Raises:
         SerkitError: there is no such corpus.
     """
-    return importlib.import_module(f"serkit.corpora.{choose(name, NAMES, 'corpus')}")
+    return importlib.import_module(f"serkit.corpora.{one_of(name, NAMES, 'corpus')}")
 
 
 @dataclass
@@ -117,10 +117,10 @@ class Corpus:
         """
         table = self.utterances
         for label in labels:
-            choose(label, table["label"].dropna().unique(), f"label of {self.name}")
+            one_of(label, table["label"].dropna().unique(), f"label of {self.name}")
         styles = table["style"].dropna().unique()
         if style and len(styles) > 1:
-            table = table[table["style"] == choose(style, styles, f"style of {self.name}")]
+            table = table[table["style"] == one_of(style, styles, f"style of {self.name}")]
         table = table[table["label"].isin(labels)]
         for label in labels:
             if not (table["label"] == label).any():

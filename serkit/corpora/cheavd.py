@@ -22,7 +22,7 @@ import pandas as pd
 from serkit.corpora import MARKER
 from serkit.corpora.common import GENDERS, Problem, count_problems, manifest_rows, one_of, utterance_table
 from serkit.errors import SerkitError
-from serkit.published import table
+from serkit.papers import table
 
 TITLE = "Chinese Natural Audio-Visual Emotion Database 2.0 (CHEAVD 2.0), as of MEC 2017"
 CITATION = """\

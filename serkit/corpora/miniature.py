@@ -17,7 +17,7 @@ import numpy as np
 from serkit import audio, files
 from serkit.corpora import MARKER, iemocap
 from serkit.corpora.synthesis import SAMPLE_RATE, Manner, Segment, Voice, plan_words, speak
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 NAMES = ("ami", "cheavd", "iemocap", "recola")  # but for iemocap, each has a module miniature_<name>
 VERSION = 1  # of the sound and the texts; part of the cache's folder name
@@ -110,7 +110,7 @@ def write(name: str, directory: Path | str, seed: int = 0) -> Path:
     Raises:
         SerkitError: there is no such miniature, or `directory` holds something else.
     """
-    choose(name, NAMES, "miniature")
+    one_of(name, NAMES, "miniature")
     directory = Path(directory).expanduser().resolve()
     if directory.is_file() or (directory.is_dir() and any(directory.iterdir()) and not (directory / MARKER).is_file()):
         raise SerkitError(f"{directory} is not empty and no miniature; name another folder")
@@ -125,7 +125,7 @@ def write(name: str, directory: Path | str, seed: int = 0) -> Path:
 
 def ensure(name: str, seed: int = 0) -> Path:
     """Return the miniature in the cache folder; it is written on first use."""
-    choose(name, NAMES, "miniature")
+    one_of(name, NAMES, "miniature")
     directory = files.cache_dir() / "miniature" / f"{name}-{VERSION}-{seed}"
     if (directory / MARKER).is_file():
         return directory

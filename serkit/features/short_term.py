@@ -23,7 +23,7 @@ from typing import Literal
 
 import numpy as np
 
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 from serkit.features.signals import check_signal, frames_of
 
 SHORT_TERM_36_NAMES = (
@@ -83,7 +83,7 @@ def short_term_36(
     >>> short_term_36(np.sin(np.arange(16000)), 16000).shape
     (98, 36)
     """
-    choose(harmonic, ("corrected", "compatible"), "setting of harmonic")
+    one_of(harmonic, ("corrected", "compatible"), "setting of harmonic")
     length, step = _samples(window, sample_rate), _samples(hop, sample_rate)
     _check_settings(sample_rate, length, step, epsilon)
     signal = check_signal(signal, sample_rate, shortest=length)

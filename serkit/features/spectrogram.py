@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 from serkit.features.normalisation import scale
 from serkit.features.signals import check_signal, frames_of
 
@@ -151,7 +151,7 @@ def log_spectrogram(
     from scipy import fft
 
     signal = check_signal(signal, sample_rate).astype(np.float32, copy=False)
-    choose(reference, ("utterance", "full scale"), "reference")
+    one_of(reference, ("utterance", "full scale"), "reference")
     if not range_db > 0:
         raise SerkitError(f"range_db is a positive number of dB; got {range_db!r}")
     length, step = round(window * sample_rate), round(hop * sample_rate)
@@ -181,7 +181,7 @@ def _bank(bands: str, sample_rate: int, length: int, height: int, top: float) ->
 
     The weights of a row sum to 1, or to 0 where it lies above half the sample rate.
     """
-    choose(bands, ("linear", "mel"), "bands")
+    one_of(bands, ("linear", "mel"), "bands")
     bins = np.arange(length // 2 + 1)
     if bands == "linear":
         row = np.floor(bins * (sample_rate / length) / (top / height) + 1e-6)

@@ -31,7 +31,7 @@ from typing import Literal
 
 import numpy as np
 
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 from serkit.features.signals import check_signal, frames_of
 
 RATE = 16000
@@ -126,7 +126,7 @@ def yaafe_743(
     >>> yaafe_743(np.sin(np.arange(16000)), 16000).shape
     (32, 743)
     """
-    choose(silence, ("neutral", "dither"), "setting of silence")
+    one_of(silence, ("neutral", "dither"), "setting of silence")
     signal = _check(signal, sample_rate, hop)
     if silence == "dither":
         signal = signal + np.float32(DITHER) * np.random.default_rng(0).standard_normal(len(signal), np.float32)

@@ -17,7 +17,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from serkit.errors import SerkitError, choose
+from serkit.errors import SerkitError, one_of
 
 COMBINATIONS = ("learned", "mean")
 
@@ -154,7 +154,7 @@ class _AdvancedRecurrent(keras.layers.Layer):
             raise SerkitError(f"dropout is a fraction, at least 0 and below 1, not {dropout!r}")
         self.units = units
         self.steps = tuple(steps)
-        self.combination = choose(combination, COMBINATIONS, "combination")
+        self.combination = one_of(combination, COMBINATIONS, "combination")
         self.dropout = dropout
         self.return_sequences = return_sequences
         self.go_backwards = go_backwards

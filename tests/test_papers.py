@@ -1,17 +1,21 @@
+"""Papers as data: their parameters, what the paper says of each, and their printed tables."""
+
+import shutil
+
 import numpy as np
 import pytest
 
-from serkit import published
+from serkit import notebooks, papers
 from serkit.errors import SerkitError
 
-PAPERS = {
+TABLES = {
     "tao2018": [1, 2],
     "chang2017": [1, 2, 3],
     "khorram2017": [1, 2],
     "li2018": [1],
     "zhao2018": [1, 2, 3, 4],
 }
-ALL = [(paper, number) for paper, numbers in PAPERS.items() for number in numbers]
+ALL = [(paper, number) for paper, numbers in TABLES.items() for number in numbers]
 
 # Typed from the papers by hand, apart from the files: paper, table, row, metric, value.
 CELLS = [
@@ -55,31 +59,31 @@ CELLS = [
 
 def printed(paper, number):
     """The table as the paper lays it out: rows by columns."""
-    return published.table(paper, number).pivot_table(
+    return papers.table(paper, number).pivot_table(
         index="row", columns="metric", values="value", sort=False, dropna=False
     )
 
 
-@pytest.mark.parametrize("paper", PAPERS)
+@pytest.mark.parametrize("paper", TABLES)
 def test_every_table_is_there(paper):
-    assert published.tables(paper) == PAPERS[paper]
+    assert papers.tables(paper) == TABLES[paper]
 
 
-@pytest.mark.parametrize(("paper", "numbers"), PAPERS.items())
+@pytest.mark.parametrize(("paper", "numbers"), TABLES.items())
 def test_all_tables_one_below_the_other(paper, numbers):
-    found = published.everything(paper)
-    assert list(found.columns) == [*published.COLUMNS, "table"]
+    found = papers.published(paper)
+    assert list(found.columns) == [*papers.COLUMNS, "table"]
     assert found.index.tolist() == list(range(len(found)))
     assert found["table"].unique().tolist() == numbers
     for number in numbers:
         part = found[found["table"] == number].drop(columns="table").reset_index(drop=True)
-        assert part.equals(published.table(paper, number))
+        assert part.equals(papers.table(paper, number))
 
 
 @pytest.mark.parametrize(("paper", "number"), ALL)
 def test_form(paper, number):
-    table = published.table(paper, number)
-    assert tuple(table.columns) == published.COLUMNS
+    table = papers.table(paper, number)
+    assert tuple(table.columns) == papers.COLUMNS
     assert not table.duplicated(["row", "metric"]).any()
     assert set(table["origin"]) <= {"paper", "cited"}
     assert set(table["unit"]) <= {"%", "pixel", "utterances", ""}
@@ -90,7 +94,7 @@ def test_form(paper, number):
 
 @pytest.mark.parametrize(("paper", "number", "row", "metric", "value"), CELLS)
 def test_cell(paper, number, row, metric, value):
-    table = published.table(paper, number)
+    table = papers.table(paper, number)
     found = table[(table["row"] == row) & (table["metric"] == metric)]
     assert found["value"].tolist() == [value]
 
@@ -99,7 +103,7 @@ def test_dashes_are_missing_values_and_nothing_else_is():
     missing = {
         (paper, number, cell.row, cell.metric)
         for paper, number in ALL
-        for cell in published.table(paper, number).itertuples()
+        for cell in papers.table(paper, number).itertuples()
         if np.isnan(cell.value)
     }
     assert missing == {
@@ -118,7 +122,7 @@ def test_earlier_work_is_marked_as_cited():
     cited = {
         (paper, number): sorted(set(table[table["origin"] == "cited"]["row"]))
         for paper, number in ALL
-        if (table := published.table(paper, number))["origin"].eq("cited").any()
+        if (table := papers.table(paper, number))["origin"].eq("cited").any()
     }
     others = ["Brady et al.", "Povolny et al.", "Valstar et al."]
     assert cited == {
@@ -152,6 +156,82 @@ def test_tables_of_a_paper_agree_with_each_other():
 
 def test_unknown_names():
     with pytest.raises(SerkitError, match=r"unknown paper 'tao2019' \(did you mean 'tao2018'\?\)"):
-        published.tables("tao2019")
+        papers.tables("tao2019")
     with pytest.raises(SerkitError, match="unknown table of li2018 '2'; valid: 1"):
-        published.table("li2018", 2)
+        papers.table("li2018", 2)
+
+
+def kind(value):
+    """The type of a value, of a list with that of its items; a whole number may stand for a float."""
+    return {type(item) for item in value} if isinstance(value, list) else type(value)
+
+
+@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+def test_parameters_are_those_of_the_notebook(paper):
+    defaults = notebooks.parameters(paper)
+    assert list(paper.parameters) == list(defaults), "all of them, in the notebook's order"
+    for name, parameter in paper.parameters.items():
+        for profile, value in parameter.values.items():
+            assert profile in ("smoke", "paper")
+            assert kind(value) == kind(defaults[name]), f"{name}, {profile}"
+        if parameter.source == "place":
+            assert not parameter.values, f"{name}: a place is the user's"
+
+
+@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+def test_what_a_parameter_affects_is_in_the_paper(paper):
+    rows = {f"row {row}" for row in papers.published(paper.key)["row"]}
+    printed = {f"table {number}" for number in papers.tables(paper.key)}
+    for parameter in paper.parameters.values():
+        for thing in parameter.affects or ():
+            assert thing in rows | printed or thing.startswith("figure "), f"{parameter.name}: {thing}"
+
+
+def test_one_name_is_one_thing_in_all_papers():
+    """`hop` is in seconds everywhere, and no parameter has one unit here and another there."""
+    known = {}
+    for paper in papers.PAPERS.values():
+        assert not {"stop_after", "folds", "groups", "shift"} & set(paper.parameters)
+        for name in {"hop", "patience", "fold_limit", "speaker_groups", "seeds"} & set(paper.parameters):
+            assert paper.parameters[name].unit == known.setdefault(name, paper.parameters[name].unit)
+    assert known["hop"] == "s"
+
+
+def test_differences_say_who_set_the_value():
+    paper = papers.find("khorram2017")
+    settings = papers.profile_values(paper, "paper")
+    assert papers.differences(paper, settings) == []
+    changed = settings | {"depth": 8, "kernel": 5, "models": ["Dilated"], "seeds": 1, "corpus": "continuous"}
+    kernel, deep = papers.differences(paper, changed)
+    assert (deep.name, deep.value, deep.published, deep.source) == ("depth", 8, 10, "paper")
+    assert (kernel.name, kernel.source) == ("kernel", "ours"), "the paper does not say"
+    assert deep.touches(1, "Dilated")
+    assert not deep.touches(1, "Down/Up")
+    (figure,) = papers.differences(paper, settings | {"filter_epochs": 1})
+    assert not figure.touches(1, "Dilated"), "figure 1 alone"
+
+
+def test_a_sixth_paper_is_a_folder(tmp_path):
+    shutil.copytree(papers.find("li2018").folder, tmp_path / "doe2030")
+    found = papers.discover(tmp_path)
+    assert list(found) == ["doe2030"]
+    assert found["doe2030"].folder == tmp_path / "doe2030"
+    assert found["doe2030"].parameters == papers.find("li2018").parameters
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('source = "place"', 'source = "paper"', "parameter corpus has no value for the paper profile"),
+        ('source = "place"', 'source = "author"', "unknown source of parameter corpus .*valid: ours, paper, place"),
+        ('source = "place"', 'sauce = "place"', "unknown entry of parameter corpus .*did you mean 'source'"),
+        ("authors", "author", "doe2030/paper.toml: "),
+        ("[parameters]", "[parameters", "doe2030/paper.toml: "),
+    ],
+)
+def test_a_bad_paper_toml(tmp_path, old, new, message):
+    (tmp_path / "doe2030").mkdir()
+    text = (papers.find("li2018").folder / "paper.toml").read_text()
+    (tmp_path / "doe2030" / "paper.toml").write_text(text.replace(old, new, 1))
+    with pytest.raises(SerkitError, match=message):
+        papers.discover(tmp_path)
