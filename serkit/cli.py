@@ -106,7 +106,7 @@ def check(corpus, root) -> None:
 @click.option("--seed", default=0, show_default=True, help="Another seed gives other speakers and sentences.")
 def miniature(corpus, directory, seed) -> None:
     """Write the synthetic twin of CORPUS, in its own layout, to DIRECTORY."""
-    from serkit.corpora.miniature import write
+    from serkit.corpora.miniatures import write
 
     click.echo(f"wrote {write(corpus, directory, seed=seed)}")
 

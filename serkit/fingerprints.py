@@ -1,21 +1,50 @@
-"""What a result depends on: the code that makes it, without its comments, and everything that code names.
+"""What a result depends on: the code that makes it, and everything that code names.
 
 A stored run or feature is reused only when the function that made it would do the same today. `trace`
-therefore follows a function to everything that it looks up outside itself: other functions of the
-notebook, the serkit modules behind what it imports, plain values, tables, arrays, stored features.
-Nothing has to be declared, so nothing can be forgotten; what cannot be compared by content is refused.
-Comments, docstrings and layout do not count. Libraries do not count either: their versions are recorded
-with each run.
+therefore follows a function, name by name, to all that it looks up outside itself: functions and classes
+of the notebook, of serkit and of other modules that are not installed libraries; plain values, tables,
+arrays, stored features. Nothing has to be declared, so nothing can be forgotten; what cannot be compared
+by content is refused. What the function does not name does not count: a new metric, a figure or another
+paper's front end leaves all keys as they are.
+
+* **Code** counts by its source, under its own name without its module's. Comments, docstrings, layout,
+  annotations, texts of errors and of progress messages do not count. A class counts whole, with its base
+  classes: which of its methods will be called cannot be seen.
+* **Values** count by content: globals, closures, defaults, constants of modules.
+* **Libraries** count by the versions of those that the traced code names.
+
+Where a name cannot be followed, more counts rather than less: a module that is used as a value (as in
+``getattr(module, name)``) or that a function imports and does not use counts whole; ``import_module`` of a
+name that is made up counts all of the package; a function of ours that calls ``globals``, ``eval`` or
+``exec`` counts with its whole module, and in a notebook these are refused; code that reads files of its
+package counts with all of them. An object's class need not be guessed: whatever makes the object is
+itself reached by name. Not seen are classes that Keras finds by the name in a saved model, and methods
+that another module adds to a library's class.
+
+The source on disk must be the code that runs: a module of serkit that was edited after its import is
+refused.
 """
 
 import ast
+import builtins
 import dataclasses
 import dis
+import functools
 import hashlib
-import inspect
+import importlib
+import importlib.metadata
+import importlib.util
+import linecache
+import logging
+import math
+import pkgutil
 import sys
+import sysconfig
 import types
-from collections.abc import Callable
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,11 +53,36 @@ import pandas as pd
 from serkit.errors import SerkitError
 from serkit.files import content_key
 
-# Modules that carry results about but cannot change them.
-PLUMBING = {
-    f"serkit.{name}"
-    for name in ("errors", "files", "fingerprints", "notebooks", "papers", "plots", "progress", "report", "study")
+PACKAGE = __name__.split(".", maxsplit=1)[0]
+
+# Modules that carry results about but cannot change them: they name what is wrong (errors), write and hash
+# (files), show (progress, plots), or call a run and keep what it returns (study, notebooks, cli). Reports
+# and papers are followed like all others: a run may take its table or a setting from there.
+PLUMBING = {f"{PACKAGE}.{name}" for name in ("cli", "errors", "files", "fingerprints", "notebooks", "plots")}
+PLUMBING |= {f"{PACKAGE}.{name}" for name in ("progress", "study")}
+
+# Libraries that show, schedule or convert files and give no numbers; all others count.
+NO_NUMBERS = {"IPython", "click", "dask", "distributed", "ipykernel", "joblib", "matplotlib", "nbformat", "papermill"}
+NO_NUMBERS |= {"ipywidgets", "pytest", "tqdm"}
+BACKENDS = ("tensorflow", "jax", "torch")
+# What a library computes with in its turn.
+IMPLIED = {
+    "keras": ("numpy",),
+    "librosa": ("numpy", "scipy", "soxr"),
+    "opensmile": ("numpy", "pandas"),
+    "pandas": ("numpy",),
+    "scikit-learn": ("numpy", "scipy"),
+    "scipy": ("numpy",),
+    "soundfile": ("numpy",),
+    "soxr": ("numpy",),
 }
+USUAL = {"numpy": "np", "pandas": "pd", "tensorflow": "tf"}  # what libraries are called
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "kaldi_native_fbank": "kaldi-native-fbank"}
+
+# Calls without an effect, which may stand in a message.
+HARMLESS = {"abs", "float", "format", "int", "len", "max", "min", "repr", "round", "sorted", "str", "sum", "type"}
+UNSEEN = {"eval", "exec", "globals", "locals", "vars"}  # what they look up cannot be seen
+Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 
 def of_function(function: Callable) -> str:
@@ -43,11 +97,15 @@ def trace(function: Callable) -> dict[str, Any]:
         function: defined in a notebook, a script or a module.
 
     Returns:
-        A JSON value: "value x" holds the plain value that the code calls x; "code f" and "module m" hold
-        source without comments; "data t" holds the digest of a table, an array or stored features.
+        A JSON value. "value x" holds the plain value that the code of a notebook or script calls x,
+        "constant x" one of serkit's; "code f" the source of f without comments; "name x" what the code that
+        is called x really is, where that differs; "data t" the digest of a table, an array or stored
+        features; "version numpy" a library's version; "module m" the source of all of a module. A second
+        thing of the same name is marked "(2)".
 
     Raises:
-        SerkitError: the function names an object that cannot be compared by content.
+        SerkitError: the function names an object that cannot be compared by content, looks names up in a way
+            that cannot be followed, or its source cannot be read or is not what runs.
     """
     return _seen(function, function.__name__)
 
@@ -62,49 +120,658 @@ def values_of(traced: dict[str, Any]) -> dict[str, Any]:
     return {name.removeprefix("value "): value for name, value in traced.items() if name.startswith("value ")}
 
 
+def version_of(library: str) -> str | None:
+    """Version of an installed library, by the name it is imported as or distributed under; None without it."""
+    try:
+        return importlib.metadata.version(DISTRIBUTIONS.get(library, library))
+    except importlib.metadata.PackageNotFoundError:
+        found = sorted(_distributions().get(library, ()))  # such as tensorflow-cpu
+        return importlib.metadata.version(found[0]) if found else None
+
+
 def plain_code(source: str) -> str:
-    """Python source without comments, docstrings and layout.
+    """Python source without comments, docstrings, layout, annotations and the texts of errors.
 
     >>> plain_code("total = (a+b)  # why")
     'total = a + b'
     """
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        first = body[0] if isinstance(body, list) and body else None
-        if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
-            node.body = body[1:] or [ast.Pass()]
-    return ast.unparse(tree)
+    return ast.unparse(_Plain({}).visit(ast.parse(source)))
 
 
 def _seen(value: object, name: str) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-    _visit(value, name, seen)
-    return dict(sorted(seen.items()))
+    tracer = _Tracer()
+    tracer.visit(value, name, "value")
+    return dict(sorted(tracer.entries.items()))
 
 
-def _visit(value: object, name: str, seen: dict[str, Any]) -> None:
-    """Enter `value`, which the code calls `name`, and what it leads to."""
-    if isinstance(value, types.ModuleType):
-        _visit_module(value, seen)
-    elif isinstance(value, types.FunctionType | type):
-        if _is_ours(value.__module__):
-            _visit_module(sys.modules[value.__module__], seen)
-        elif not _is_installed(value):
-            _visit_code(value, seen)
-    elif isinstance(value, np.generic):
-        seen[f"value {name}"] = value.item()
-    elif _is_plain(value):
-        seen[f"value {name}"] = value
-    elif isinstance(value, np.ndarray | pd.DataFrame | pd.Series | pd.Index):
-        seen[f"data {name}"] = _digest(value)
-    elif hasattr(value, "fingerprint"):  # stored features
-        seen[f"data {name}"] = value.fingerprint
-    elif dataclasses.is_dataclass(value) and _is_plain(dataclasses.asdict(value)):  # a fold
-        seen[f"data {name}"] = content_key(dataclasses.asdict(value))
-    elif not isinstance(value, types.BuiltinFunctionType):
-        for part, item in _parts(value, name):
-            _visit(item, part, seen)
+class _Tracer:
+    """Enters everything that a value leads to, each thing once, in an order that depends on names alone."""
+
+    def __init__(self):
+        self.entries: dict[str, Any] = {}
+        self.labels: dict[int, str] = {}  # of code and modules, by identity
+        self.uses: set[tuple[int, str]] = set()  # namespaces and names looked up in them
+        self.numbers: Counter = Counter()
+        self.alive: list = []  # an identity is not given twice
+
+    def enter(self, kind: str, name: str, content: Any) -> str:
+        """Add an entry; returns its name, numbered when there is another of that name."""
+        self.numbers[kind, name] += 1
+        label = name if self.numbers[kind, name] == 1 else f"{name} ({self.numbers[kind, name]})"
+        self.entries[f"{kind} {label}"] = content
+        return label
+
+    def visit(self, value: object, name: str, kind: str) -> None:
+        """Enter `value`, which the code calls `name`; `kind` is "value" in a notebook and "constant" in serkit."""
+        self.alive.append(value)
+        inner = getattr(value, "__wrapped__", None) if not isinstance(value, type) else None
+        if isinstance(value, types.ModuleType):
+            self.visit_module(value, name)
+        elif isinstance(value, types.FunctionType) and inner is not None and not _followed(_module_of(value)):
+            self.visit(inner, name, kind)  # a function of ours inside a library's decorator
+        elif isinstance(value, types.FunctionType | type):
+            self.visit_code(value, name)
+        elif isinstance(value, types.MethodType):
+            self.visit(value.__func__, name, kind)
+            if not isinstance(value.__self__, types.ModuleType):
+                self.visit(value.__self__, f"{name}.self", kind)
+        elif isinstance(inner, types.FunctionType):  # such as functools.cache
+            self.visit(inner, name, kind)
+        elif isinstance(value, functools.partial):
+            self.visit((value.func, value.args, value.keywords), name, kind)
+        else:
+            self.visit_value(value, name, kind)
+
+    def visit_value(self, value: object, name: str, kind: str) -> None:
+        """Enter what is no code."""
+        data = "data" if kind == "value" else kind
+        if isinstance(value, np.generic):
+            self.enter(kind, name, _plain(value.item()))
+        elif _is_plain(value):
+            self.enter(kind, name, _plain(value))
+        elif isinstance(value, np.ndarray | pd.DataFrame | pd.Series | pd.Index):
+            if isinstance(value, np.ndarray) and value.dtype.hasobject:
+                self.visit(value.tolist(), name, kind)
+                return
+            self.enter(data, name, _digest(value))
+            self.library(type(value).__module__, True)
+        elif hasattr(value, "fingerprint"):  # stored features
+            self.enter(data, name, value.fingerprint)
+            self.visit_code(type(value), type(value).__qualname__)
+        elif dataclasses.is_dataclass(value) and _is_plain(dataclasses.asdict(value)):  # a fold
+            self.enter(data, name, content_key(_plain(dataclasses.asdict(value))))
+            self.visit_code(type(value), type(value).__qualname__)
+        elif isinstance(value, np.ufunc):
+            self.enter("name", name, f"numpy.{value.__name__}")
+            self.library("numpy", True)
+        elif isinstance(getattr(value, "__name__", None), str):  # built in, or of a library
+            module = getattr(value, "__module__", None) or "builtins"
+            self.enter("name", name, f"{module}.{getattr(value, '__qualname__', value.__name__)}")
+            self.library(module, True)
+        else:
+            self.enter("name", name, type(value).__name__)
+            for part, item in _parts(value, name):
+                self.visit(item, part, kind)
+
+    def visit_code(self, value: types.FunctionType | type, name: str) -> None:
+        """Enter a function or class, and what it names."""
+        module = _module_of(value)
+        if _is_plumbing(module):
+            return
+        if not _followed(module):
+            self.enter("name", name, f"{module}.{value.__qualname__}")
+            self.library(module, True)
+            return
+        label = self.labels.get(id(value))
+        if label is None:
+            nodes, namespace, closure = _definition(value)
+            plain = [_Plain(namespace).visit(node) for node in nodes]
+            own = value.__code__.co_qualname if isinstance(value, types.FunctionType) else value.__qualname__
+            label = self.labels[id(value)] = self.enter("code", own, "\n".join(ast.unparse(node) for node in plain))
+            self.visit_setup(namespace)
+            for node in plain:
+                self.visit_names(node, namespace, closure)
+            (self.visit_function if isinstance(value, types.FunctionType) else self.visit_members)(value, label)
+        if name.rsplit(".", maxsplit=1)[-1] != label:
+            self.enter("name", name, label)
+
+    def visit_function(self, function: types.FunctionType, label: str) -> None:
+        """Enter the defaults; they were worked out when the function was defined."""
+        kind = _kind(function.__globals__)
+        defaults = list(enumerate(function.__defaults__ or ())) + sorted((function.__kwdefaults__ or {}).items())
+        for place, default in defaults:
+            self.visit(default, f"{label}'s default {place}", kind)
+        wrapped = getattr(function, "__wrapped__", None)
+        if wrapped is not None:
+            self.visit(wrapped, f"{label}'s inside", kind)
+
+    def visit_members(self, cls: type, label: str) -> None:
+        """Enter base classes, constants and defaults of a class, and functions that were put into it from outside."""
+        kind = "constant" if _is_ours(cls.__module__) else "value"
+        for base in cls.__mro__[1:]:
+            if _followed(base.__module__):
+                self.visit_code(base, f"{label}'s base {base.__name__}")
+            else:
+                self.library(base.__module__, True)
+        for name, member in sorted(vars(cls).items()):
+            for function in _functions_of(member):
+                if function.__code__.co_filename == "<string>":  # made by a dataclass
+                    continue
+                if function.__code__.co_qualname != f"{cls.__qualname__}.{function.__name__}":
+                    self.visit(function, f"{label}.{name}", kind)
+                else:
+                    self.visit_function(function, f"{label}.{function.__name__}")
+            if name.isupper() and _is_plain(member):
+                self.enter(kind, f"{label}.{name}", _plain(member))
+
+    def visit_names(self, node: ast.AST, namespace: dict, closure: dict) -> None:
+        """Enter all that a piece of source looks up outside itself."""
+        imported = self.visit_imports(node, namespace)
+        wanted = _looked_up(node) | set(imported)
+        for chain in sorted(_chains(node)):
+            root = chain[0]
+            if root in imported:
+                self.follow(imported[root], chain, imported)
+            elif root not in wanted:
+                continue
+            elif root in closure:
+                self.follow(closure[root].cell_contents, chain, closure)
+            elif root in namespace and root != "__builtins__":
+                self.follow(namespace[root], chain, namespace)
+            elif root in UNSEEN:
+                self.visit_unseen(root, namespace)
+            if {"__file__", "__import__", "import_module", "resources"} & set(chain):
+                self.visit_files(node, namespace)
+
+    def follow(self, value: object, chain: tuple[str, ...], namespace: dict) -> None:
+        """Enter what a chain of names such as ``splits.deal`` leads to, through modules of ours."""
+        rest = list(chain[1:])
+        origin, name = namespace, chain[0]
+        while isinstance(value, types.ModuleType) and rest and _followed(value.__name__):
+            if _is_plumbing(value.__name__):
+                return
+            origin, name = vars(value), rest.pop(0)
+            if not hasattr(value, name):
+                self.visit_module(value, chain[0])
+                return
+            value = getattr(value, name)
+        called = ".".join(chain[: len(chain) - len(rest)])
+        if (id(namespace), called) in self.uses:
+            return
+        self.uses.add((id(namespace), called))
+        self.alive.append(namespace)
+        kind = _kind(origin)
+        if kind == "constant" and not _is_code(value):
+            self.visit_constant(value, name, called, origin)
+        else:
+            self.visit(value, called, kind)
+
+    def visit_constant(self, value: object, name: str, called: str, namespace: dict) -> None:
+        """Enter a module's constant: by value, or all of its module when it has none or may change."""
+        if name.isupper():
+            try:
+                self.visit(value, called, "constant")
+                return
+            except SerkitError:  # not to be compared by content
+                pass
+        self.visit_module(sys.modules[namespace["__name__"]], called)
+
+    def visit_imports(self, node: ast.AST, namespace: dict) -> dict[str, object]:
+        """Names bound by imports inside a function. Libraries are not loaded for this."""
+        bound, used = {}, {chain[0] for chain in _chains(node)}
+        for one in ast.walk(node):
+            if not isinstance(one, ast.Import | ast.ImportFrom):
+                continue
+            source = _imported_from(one, namespace)
+            for alias in one.names:
+                full = source or alias.name
+                if not _followed(full):
+                    self.library(full, not _is_ours(namespace.get("__name__", "")))
+                    continue
+                module = importlib.import_module(full)
+                if not source:
+                    target = module if alias.asname else sys.modules[full.split(".", maxsplit=1)[0]]
+                elif hasattr(module, alias.name):
+                    target = getattr(module, alias.name)
+                else:
+                    target = importlib.import_module(f"{full}.{alias.name}")
+                name = alias.asname or alias.name.split(".")[0]
+                bound[name] = target
+                if name not in used:  # for its effect, such as registering layers
+                    self.visit_module(module, name)
+        return bound
+
+    def visit_unseen(self, function: str, namespace: dict) -> None:
+        if not _is_ours(namespace.get("__name__", "")):
+            raise SerkitError(f"a run calls {function}(): what that looks up cannot be followed; name it instead")
+        self.visit_module(sys.modules[namespace["__name__"]], function)
+
+    def visit_files(self, node: ast.AST, namespace: dict) -> None:
+        """Enter all modules that an import of a made-up name may load, or all files that code may read beside it."""
+        module = sys.modules.get(namespace.get("__name__", ""))
+        if module is None or not _is_ours(module.__name__):
+            return
+        texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+        named = [text.rstrip(".") for text in texts if text.startswith(f"{PACKAGE}.")]
+        names = {name for chain in _chains(node) for name in chain}
+        if names & {"__import__", "import_module"}:
+            for package in named or [PACKAGE]:
+                self.visit_package(package)
+        if names & {"__file__", "resources"}:
+            folder = Path(module.__file__).parent
+            data = sorted(
+                path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".ipynb")
+            )
+            digests = {
+                path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in data
+            }
+            self.entries[f"files of {module.__name__}"] = content_key(digests)
+
+    def visit_package(self, name: str) -> None:
+        package = importlib.import_module(name)
+        self.visit_module(package, name)
+        for found in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}."):
+            if not (_is_plumbing(found.name) or found.name.endswith("__main__")):
+                self.visit_module(importlib.import_module(found.name), found.name)
+
+    def visit_module(self, module: types.ModuleType, name: str) -> None:
+        """Enter a module that is used as a value: all of it when it is ours, its version when it is a library's."""
+        if _is_plumbing(module.__name__):
+            return
+        if not _followed(module.__name__):
+            if name not in (module.__name__.rsplit(".", maxsplit=1)[-1], USUAL.get(module.__name__)):
+                self.enter("name", name, module.__name__)
+            self.library(module.__name__, True)
+            return
+        if id(module) in self.labels:
+            return
+        self.labels[id(module)] = module.__name__
+        if not getattr(module, "__file__", None):
+            return
+        tree = _Plain(vars(module)).visit(_file(module.__file__).fresh_tree())
+        self.entries[f"module {module.__name__}"] = ast.unparse(tree)
+        for place, value in sorted(vars(module).items()):
+            if not place.startswith("__") and (_is_code(value) or isinstance(value, types.ModuleType)):
+                self.visit(value, f"{module.__name__}.{place}", "constant")
+
+    def visit_setup(self, namespace: dict) -> None:
+        """Enter what a module of ours does when it is imported, besides defining names."""
+        module = sys.modules.get(namespace.get("__name__", ""))
+        if module is None or not _is_ours(module.__name__) or (id(module), "") in self.uses:
+            return
+        self.uses.add((id(module), ""))
+        defining = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Import, ast.ImportFrom)
+        defining += (
+            ast.Assign,
+            ast.AnnAssign,
+            ast.AugAssign,
+            ast.TypeAlias if sys.version_info >= (3, 12) else ast.Pass,
+        )
+        for node in _file(module.__file__).fresh_tree().body:
+            text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            checking = isinstance(node, ast.If) and ast.unparse(node.test).endswith(("TYPE_CHECKING", "'__main__'"))
+            if not (isinstance(node, defining) or text or checking):
+                plain = _Plain(namespace).visit(node)
+                self.enter("setup", "", ast.unparse(plain))
+                self.visit_names(plain, namespace, {})
+
+    def library(self, module: str, always: bool) -> None:
+        """Enter the version of the library that a module belongs to.
+
+        Modules of ours that serve every backend count with the one in use (`always` is false).
+        """
+        top = module.split(".", maxsplit=1)[0]
+        if top in sys.stdlib_module_names or top in NO_NUMBERS or top in ("builtins", "__main__"):
+            return
+        if top in BACKENDS and not always and "keras" in sys.modules and sys.modules["keras"].backend.backend() != top:
+            return
+        name = DISTRIBUTIONS.get(top, top)
+        for one in (name, *IMPLIED.get(name, ())):
+            found = version_of(one)
+            if found is not None:
+                self.entries[f"version {one}"] = found
+
+
+class _Plain(ast.NodeTransformer):
+    """Takes out of a syntax tree what does not change what the code gives.
+
+    Args:
+        namespace: the globals of the code. A call is taken for a message by what its name stands for there,
+            not by the name alone.
+    """
+
+    def __init__(self, namespace: dict):
+        self.namespace, self.bound = namespace, set()
+
+    def visit(self, node):
+        if not self.bound:  # once, at the top: names that are something else inside
+            walked = list(ast.walk(node))
+            self.bound = {one.id for one in walked if isinstance(one, ast.Name) and _stores(one)} | {""}
+            self.bound |= {one.arg for one in walked if isinstance(one, ast.arg)}
+        return super().visit(node)
+
+    def generic_visit(self, node):
+        super().generic_visit(node)
+        if isinstance(getattr(node, "body", None), list):
+            body = node.body
+            if isinstance(node, ast.Module | Definition) and body and _is_text(body[0]):
+                body = body[1:]
+            node.body = body or ([] if isinstance(node, ast.Module) else [ast.Pass()])
+        if isinstance(node, ast.Try) and not (node.handlers or node.finalbody):
+            node.finalbody = [ast.Pass()]
+        return node
+
+    def visit_FunctionDef(self, node):
+        if not node.decorator_list:  # a decorator may read annotations
+            node.returns = None
+            for one in ast.walk(node.args):
+                if isinstance(one, ast.arg):
+                    one.annotation = None
+        return self.generic_visit(node)
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # noqa: N815
+
+    def visit_Raise(self, node):
+        if isinstance(node.exc, ast.Call) and isinstance(node.exc.func, ast.Name) and _silent(node.exc, all_calls=True):
+            kind = self._stands_for(node.exc.func)
+            flow = (StopIteration, StopAsyncIteration)
+            if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, flow):
+                ours = kind is SerkitError or kind.__module__ == "builtins"
+                return ast.copy_location(ast.Raise(node.exc.func, None), node) if ours else node
+        return self.generic_visit(node)
+
+    def visit_Assert(self, node):
+        node.msg = None
+        return self.generic_visit(node)
+
+    def visit_Expr(self, node):
+        if isinstance(node.value, ast.Call) and self._is_message(node.value.func) and _silent(node.value):
+            return None
+        return self.generic_visit(node)
+
+    def visit_Call(self, node):
+        if self._is_message(node.func):
+            node.args = [_Blank().visit(one) for one in node.args]
+        elif self._stands_for(node.func) in _checks():
+            node.args[2:] = [_Blank().visit(one) for one in node.args[2:]]
+        return self.generic_visit(node)
+
+    def _is_message(self, function: ast.expr) -> bool:
+        value = self._stands_for(function)
+        if value is print:
+            return True
+        module = value.__name__ if isinstance(value, types.ModuleType) else getattr(value, "__module__", None)
+        return isinstance(value, logging.Logger) or module in ("logging", "warnings", f"{PACKAGE}.progress")
+
+    def _stands_for(self, function: ast.expr) -> object:
+        """What a name stands for; of ``a.b``, b where a is a module of ours, and else a's own kind."""
+        if isinstance(function, ast.Name):
+            name = function.id
+            if name in self.bound:
+                return None
+            return self.namespace.get(name, getattr(builtins, name, None))
+        if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
+            owner = self._stands_for(function.value)
+            if owner in (logging, warnings) or isinstance(owner, logging.Logger):
+                return owner
+            return getattr(owner, function.attr, None) if isinstance(owner, types.ModuleType) else None
+        return None
+
+
+class _Blank(ast.NodeTransformer):
+    """Empties texts, and keeps what is put into them."""
+
+    def visit_Constant(self, node):
+        return ast.Constant("") if isinstance(node.value, str) else node
+
+    def visit_JoinedStr(self, node):
+        parts = [one.value for one in node.values if isinstance(one, ast.FormattedValue)]
+        return ast.Tuple(parts, ast.Load())
+
+
+class _File:
+    """A source file's definitions, by qualified name."""
+
+    def __init__(self, source: str, name: str):
+        self.source, self.name = source, name
+        self.definitions = dict(_group(_definitions(ast.parse(source), "")))
+
+    def fresh_tree(self) -> ast.Module:
+        return ast.parse(self.source)
+
+    def find(self, qualname: str, line: int | None = None) -> list[Definition]:
+        """New copies of the definitions of that name; of several, those that begin in that line, if any does."""
+        nodes = self.definitions.get(qualname, [])
+        there = [node for node in nodes if _first_line(node) == line]
+        nodes = there if there and len(nodes) > 1 else nodes
+        return [_copied(node) for node in nodes]
+
+    @functools.cached_property
+    def codes(self) -> list[types.CodeType]:
+        """Of all functions, as this file has them."""
+        return list(_codes(compile(self.source, self.name, "exec", dont_inherit=True)))
+
+    def has(self, code: types.CodeType) -> bool:
+        """Whether a function that runs is one of this file."""
+        return any(one.co_qualname == code.co_qualname and _same(one, code) for one in self.codes)
+
+
+def _definition(value: types.FunctionType | type) -> tuple[list[Definition], dict, dict]:
+    """Source of a function or class, the globals that it looks names up in, and its closure.
+
+    Raises:
+        SerkitError: the source cannot be read, or is not what runs.
+    """
+    if isinstance(value, types.FunctionType):
+        functions, qualname, line = [value], value.__code__.co_qualname, value.__code__.co_firstlineno
+    else:
+        functions, qualname, line = _own_functions(value), value.__qualname__, None
+    module = sys.modules.get(_module_of(value))
+    if functions:
+        path, namespace = functions[0].__code__.co_filename, functions[0].__globals__
+    else:
+        path, namespace = getattr(module, "__file__", None) or _cell_with(qualname), vars(module)
+    file = _file(path)
+    nodes = file.find(qualname, line) if file else []
+    if not nodes:
+        raise SerkitError(f"the source of {qualname} cannot be read: define it in a file or in a notebook's cell")
+    if _is_ours(namespace.get("__name__", "")) and not all(file.has(function.__code__) for function in functions):
+        raise SerkitError(
+            f"{path} was edited after it was imported: restart the kernel, so that what runs is what it says"
+        )
+    closure = {}
+    for function in functions:
+        closure |= dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
+    return nodes, namespace, {name: cell for name, cell in closure.items() if _is_filled(cell)}
+
+
+def _own_functions(cls: type) -> list[types.FunctionType]:
+    """Functions written in a class' body."""
+    found = [function for member in vars(cls).values() for function in _functions_of(member)]
+    return [one for one in found if one.__code__.co_qualname == f"{cls.__qualname__}.{one.__code__.co_name}"]
+
+
+def _functions_of(member: object) -> list[types.FunctionType]:
+    """The functions behind a member of a class: a method, a property, a cached property ..."""
+    if isinstance(member, property):
+        candidates = [member.fget, member.fset, member.fdel]
+    else:
+        candidates = [getattr(member, "__func__", getattr(member, "func", getattr(member, "__wrapped__", member)))]
+    return [one for one in candidates if isinstance(one, types.FunctionType)]
+
+
+def _file(path: str | None) -> _File | None:
+    if not path:
+        return None
+    if Path(path).is_file():
+        state = Path(path).stat()
+        return _parsed(path, state.st_mtime_ns, state.st_size)
+    source = "".join(linecache.getlines(path))  # a notebook's cell
+    return _parsed_cell(source, path) if source else None
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed(path: str, changed: int, size: int) -> _File:  # noqa: ARG001
+    return _File(Path(path).read_text(encoding="utf-8"), path)
+
+
+@functools.lru_cache(maxsize=256)
+def _parsed_cell(source: str, path: str) -> _File:
+    return _File(source, path)
+
+
+def _cell_with(qualname: str) -> str | None:
+    """The last cell that defines a class without methods of its own, whose cell is not known otherwise."""
+    for path in reversed([path for path in linecache.cache if not Path(path).is_file()]):
+        file = _file(path)
+        if file and file.find(qualname):
+            return path
+    return None
+
+
+def _definitions(node: ast.AST, prefix: str) -> Iterator[tuple[str, Definition]]:
+    """All functions and classes below a node, with their qualified names."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Definition):
+            name = prefix + getattr(child, "name", "<lambda>")
+            yield name, child
+            yield from _definitions(child, f"{name}." if isinstance(child, ast.ClassDef) else f"{name}.<locals>.")
+        else:
+            yield from _definitions(child, prefix)
+
+
+def _group(pairs: Iterator[tuple[str, Definition]]) -> dict[str, list]:
+    grouped: dict[str, list] = {}
+    for name, node in pairs:
+        grouped.setdefault(name, []).append(node)
+    return grouped
+
+
+def _copied(node: Definition) -> Definition:
+    import copy
+
+    return copy.deepcopy(node)
+
+
+def _first_line(node: Definition) -> int:
+    return min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+
+
+def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield constant
+            yield from _codes(constant)
+
+
+def _same(one: types.CodeType, other: types.CodeType) -> bool:
+    """Whether two functions do the same, wherever they stand in their files."""
+    if (one.co_code, one.co_names, one.co_varnames) != (other.co_code, other.co_names, other.co_varnames):
+        return False
+    pairs = list(zip(one.co_consts, other.co_consts, strict=False))
+    return len(one.co_consts) == len(other.co_consts) and all(
+        _same(left, right) if isinstance(left, types.CodeType) and isinstance(right, types.CodeType) else left == right
+        for left, right in pairs
+    )
+
+
+def _looked_up(node: ast.AST) -> set[str]:
+    """Names that a piece of source looks up outside itself, found by compiling it."""
+    node = _Outside().visit(_copied(node))
+    if isinstance(node, ast.Module):
+        module = node
+    else:
+        module = ast.Module([ast.Expr(node) if isinstance(node, ast.expr) else node], [])
+    code = compile(ast.fix_missing_locations(module), "<trace>", "exec", dont_inherit=True)
+    loading = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "LOAD_FROM_DICT_OR_DEREF")
+    return {
+        one.argval for piece in (code, *_codes(code)) for one in dis.get_instructions(piece) if one.opname in loading
+    }
+
+
+class _Outside(ast.NodeTransformer):
+    """A function taken out of another has its outer variables outside."""
+
+    def visit_Nonlocal(self, node):
+        return ast.Global(node.names)
+
+
+def _chains(node: ast.AST) -> set[tuple[str, ...]]:
+    """Names, each with the attributes that are taken of it: ``a.b.c(d)`` gives (a, b, c) and (d,)."""
+    found, inside = set(), set()
+    for one in ast.walk(node):  # from the outside in: the longest chain comes first
+        if id(one) in inside or not isinstance(one, ast.Attribute | ast.Name):
+            continue
+        names, at = [], one
+        while isinstance(at, ast.Attribute):
+            names.append(at.attr)
+            inside.add(id(at))
+            at = at.value
+        if isinstance(at, ast.Name):
+            inside.add(id(at))
+            found.add((at.id, *reversed(names)))
+    return found
+
+
+def _imported_from(node: ast.Import | ast.ImportFrom, namespace: dict) -> str:
+    """The module of a ``from`` import, with its dots resolved; empty for a plain import."""
+    if isinstance(node, ast.Import):
+        return ""
+    relative = "." * node.level + (node.module or "")
+    return importlib.util.resolve_name(relative, namespace.get("__package__") or "")
+
+
+def _is_filled(cell: types.CellType) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:  # a variable that is assigned later, such as a class inside its own method
+        return False
+    return True
+
+
+def _stores(name: ast.Name) -> bool:
+    return not isinstance(name.ctx, ast.Load)
+
+
+def _is_text(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _silent(call: ast.Call, all_calls: bool = False) -> bool:
+    """Whether nothing happens while a message is put together; `all_calls` looks for assignments only."""
+    active = (ast.NamedExpr, ast.Await, ast.Yield, ast.YieldFrom)
+    for one in ast.walk(call):
+        if isinstance(one, active):
+            return False
+        if isinstance(one, ast.Call) and one is not call and not all_calls:
+            harmless = isinstance(one.func, ast.Name) and one.func.id in HARMLESS
+            if not harmless:
+                return False
+    return True
+
+
+@functools.cache
+def _checks() -> tuple:
+    """Functions of `serkit.errors` whose third argument is a text."""
+    from serkit import errors
+
+    return tuple(getattr(errors, name) for name in ("one_of", "choose") if hasattr(errors, name))
+
+
+def _is_code(value: object) -> bool:
+    inner = getattr(value, "__wrapped__", None)
+    return isinstance(value, types.FunctionType | type | types.ModuleType) or isinstance(inner, types.FunctionType)
+
+
+def _module_of(value: types.FunctionType | type) -> str:
+    """Where a function or class was written, whatever a decorator says."""
+    if isinstance(value, types.FunctionType):
+        return value.__globals__.get("__name__", "")
+    return value.__module__
+
+
+def _kind(namespace: dict) -> str:
+    return "constant" if _is_ours(str(namespace.get("__name__", ""))) else "value"
 
 
 def _parts(value: object, name: str) -> list[tuple[str, object]]:
@@ -113,43 +780,14 @@ def _parts(value: object, name: str) -> list[tuple[str, object]]:
         return [(f"{name}[{key!r}]", item) for key, item in value.items()]
     if isinstance(value, list | tuple):
         return [(f"{name}[{number}]", item) for number, item in enumerate(value)]
+    if isinstance(value, set | frozenset) and all(_is_plain(item) for item in value):
+        return [(name, sorted(map(repr, value)))]
+    if isinstance(value, bytes | complex | range | slice | np.dtype | Path):
+        return [(name, repr(value))]
     raise SerkitError(
         f"a run depends on {name!r}, a {type(value).__name__}, which cannot be compared by content: make it inside "
         "the function, or use plain values, tables, arrays or stored features"
     )
-
-
-def _visit_module(module: types.ModuleType, seen: dict[str, Any]) -> None:
-    if not _is_ours(module.__name__) or module.__name__ in PLUMBING or f"module {module.__name__}" in seen:
-        return
-    seen[f"module {module.__name__}"] = content_key(plain_code(inspect.getsource(module)))
-    for value in list(vars(module).values()):
-        is_code = isinstance(value, types.FunctionType | type)
-        if isinstance(value, types.ModuleType) or (is_code and _is_ours(value.__module__)):
-            _visit(value, "", seen)
-
-
-def _visit_code(value: types.FunctionType | type, seen: dict[str, Any]) -> None:
-    name = f"code {value.__qualname__}"
-    if name in seen:
-        return
-    seen[name] = plain_code(inspect.cleandoc("\n" + inspect.getsource(value)))
-    members = [value] if isinstance(value, types.FunctionType) else vars(value).values()
-    for function in members:
-        if isinstance(function, types.FunctionType):
-            for used in sorted(_names(function.__code__) & set(function.__globals__)):
-                _visit(function.__globals__[used], used, seen)
-            for used, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-                _visit(cell.cell_contents, used, seen)
-            for number, default in enumerate(function.__defaults__ or ()):
-                _visit(default, f"{function.__name__}'s default {number}", seen)
-
-
-def _names(code: types.CodeType) -> set[str]:
-    """Global names that a function and the functions inside it look up; attributes are not among them."""
-    inner = [_names(constant) for constant in code.co_consts if isinstance(constant, types.CodeType)]
-    looked_up = {one.argval for one in dis.get_instructions(code) if one.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
-    return looked_up.union(*inner)
 
 
 def _digest(value: np.ndarray | pd.DataFrame | pd.Series | pd.Index) -> str:
@@ -161,14 +799,41 @@ def _digest(value: np.ndarray | pd.DataFrame | pd.Series | pd.Index) -> str:
 
 
 def _is_ours(module: str) -> bool:
-    return module.split(".", maxsplit=1)[0] == "serkit"
+    return module.split(".", maxsplit=1)[0] == PACKAGE
 
 
-def _is_installed(value: types.FunctionType | type) -> bool:
-    if value.__module__ == "__main__":
+def _is_plumbing(module: str) -> bool:
+    return any(module == one or module.startswith(f"{one}.") for one in PLUMBING)
+
+
+@functools.lru_cache(maxsize=4096)
+def _installed_at(file: str) -> bool:
+    homes = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    return "site-packages" in file or "dist-packages" in file or any(Path(file).is_relative_to(home) for home in homes)
+
+
+def _followed(module: str) -> bool:
+    """Whether code is followed by name: serkit's, the notebook's, the user's own; not that of installed libraries."""
+    top = module.split(".", maxsplit=1)[0]
+    if top in (PACKAGE, "__main__"):
+        return True
+    if top in sys.stdlib_module_names or top in NO_NUMBERS or not top:
         return False
-    file = getattr(sys.modules.get(value.__module__), "__file__", None)
-    return file is None or "site-packages" in file or file.startswith(sys.base_prefix)
+    loaded = sys.modules.get(module) or sys.modules.get(top)
+    if loaded is None:
+        try:
+            spec = importlib.util.find_spec(top)
+        except (ImportError, ValueError):
+            return False
+        file = spec.origin if spec else None
+    else:
+        file = getattr(loaded, "__file__", None)
+    return file is not None and not _installed_at(file)
+
+
+@functools.cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
 
 
 def _is_plain(value: object) -> bool:
@@ -177,3 +842,12 @@ def _is_plain(value: object) -> bool:
     if isinstance(value, dict):
         return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
     return value is None or isinstance(value, bool | int | float | str)
+
+
+def _plain(value: Any) -> Any:
+    """A plain value as JSON can hold it: NaN and infinity by name."""
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return repr(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -44,7 +44,7 @@ def recalls(y_true, y_pred) -> dict:
 
 
 def macro_precision(y_true, y_pred) -> float:
-    """Mean over the classes of `y_true` of right / called so; 0 for a class that is never called.
+    """Mean over the classes of `y_true` of right / predicted as that class; 0 for a class that is never predicted.
 
     >>> macro_precision(["a", "a", "b", "b"], ["a", "a", "a", "b"])
     0.8333333333333333
@@ -77,7 +77,7 @@ def confusion(y_true, y_pred, classes: list) -> pd.DataFrame:
     strangers = sorted({*y_true.tolist(), *y_pred.tolist()} - set(classes))
     if strangers:
         raise SerkitError(f"labels {strangers} are not among the classes {list(classes)}")
-    counts = [[int(np.sum((y_true == true) & (y_pred == called))) for called in classes] for true in classes]
+    counts = [[int(np.sum((y_true == true) & (y_pred == predicted))) for predicted in classes] for true in classes]
     return pd.DataFrame(counts, pd.Index(classes, name="true"), pd.Index(classes, name="predicted"))
 
 
@@ -181,102 +181,44 @@ ACCURACIES = {"WA": wa, "UA": ua}
 
 
 def scores(predictions: pd.DataFrame, measures: dict = ACCURACIES) -> dict[str, float]:
-    """Some measures, pooled and by fold, and their floors, of one model's predictions on all its folds.
+    """Some measures of one model's predictions, pooled and by fold, and their floors.
 
     Args:
-        predictions: one row a tested utterance: fold, label (true), predicted.
+        predictions: one row a tested utterance, fold and seed: fold, label (true), predicted, and seed where there are
+            several.
         measures: name -> ``metric(y_true, y_pred)``.
 
     Returns:
-        For a measure WA: WA (pooled); WA fold mean, WA fold sd (sample standard deviation, NaN for one
-        fold); floor WA (always calling the commonest class). And folds, utterances.
+        For a measure WA: WA pooled (over the folds of a seed, then the mean over seeds); WA fold mean and WA fold sd
+        (over all folds and seeds; the sample standard deviation, NaN for a single one); WA floor (predicting one
+        class always: the commonest, or, where labels are numbers, the one that scores best). And
+        folds, seeds, utterances (of one seed).
     """
-    true, called = predictions["label"], predictions["predicted"]
-    folds = [part for _, part in predictions.groupby("fold", sort=True)]
-    found = {name: metric(true, called) for name, metric in measures.items()}
+    seeds = predictions["seed"] if "seed" in predictions else pd.Series(0, predictions.index)
+    by_seed = [part for _, part in predictions.groupby(seeds)]
+    by_fold = [part for _, part in predictions.groupby([seeds, predictions["fold"]])]
+    first = by_seed[0]
+    constants = _constants(first)
+    numbers = {}
     for name, metric in measures.items():
-        by_fold = np.array([metric(part["label"], part["predicted"]) for part in folds])
-        found[f"{name} fold mean"] = float(by_fold.mean())
-        found[f"{name} fold sd"] = float(by_fold.std(ddof=1)) if len(folds) > 1 else np.nan
-    commonest = np.full(len(true), true.mode().iloc[0])
-    found |= {f"floor {name}": metric(true, commonest) for name, metric in measures.items()}
-    return found | {"folds": len(folds), "utterances": len(predictions)}
-
-
-def speaker_interval(
-    predictions: pd.DataFrame, metric=ua, level: float = 0.95, draws: int = 1000, seed: int = 0
-) -> tuple[float, float]:
-    """Confidence interval of a metric by resampling speakers, not utterances (cluster bootstrap).
-
-    Utterances of a speaker are not independent, so the speaker is what is drawn, with replacement.
-
-    Args:
-        predictions: one row a tested utterance: speaker, label (true), predicted.
-        metric: ``metric(y_true, y_pred)``.
-        level: coverage.
-        draws: number of bootstrap samples.
-        seed: of the draws.
-
-    Returns:
-        The lower and the upper end; NaN for a single speaker, who says nothing about others.
-    """
-    random = np.random.default_rng(seed)
-    true, called = predictions["label"].to_numpy(), predictions["predicted"].to_numpy()
-    rows = list(predictions.groupby("speaker").indices.values())
-    if len(rows) < 2:
-        return np.nan, np.nan
-    drawn = []
-    for _ in range(draws):
-        sample = np.concatenate([rows[number] for number in random.integers(len(rows), size=len(rows))])
-        drawn.append(metric(true[sample], called[sample]))
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
-
-
-def relative_improvement(
-    predictions: pd.DataFrame, baseline: pd.DataFrame, metric=macro_f1, level: float = 0.95, draws: int = 1000, seed=0
-) -> tuple[float, float, float]:
-    """How much higher a metric is than a baseline's, as a share of the latter, with an interval.
-
-    Both are pooled over folds. Speakers are resampled, as in `speaker_interval`, the same for both sides.
-
-    Args:
-        predictions: one row a tested utterance: speaker, label (true), predicted.
-        baseline: the same of the other model, on the same speakers.
-        metric: ``metric(y_true, y_pred)``.
-        level: coverage.
-        draws: number of bootstrap samples.
-        seed: of the draws.
-
-    Returns:
-        The relative improvement (0.055 is 5.5 %), the lower and the upper end of its interval; NaN where the
-        baseline's metric is 0, and an interval of NaN for a single speaker.
-
-    Raises:
-        SerkitError: the two were not tested on the same speakers.
-    """
-    random = np.random.default_rng(seed)
-    sides = []
-    for side in (predictions, baseline):
-        rows = side.groupby("speaker").indices
-        sides.append((side["label"].to_numpy(), side["predicted"].to_numpy(), rows))
-    speakers = sorted(sides[0][2])
-    if speakers != sorted(sides[1][2]):
-        raise SerkitError("the two models were tested on different speakers: compare them on the same folds")
-
-    def ratio(chosen: list) -> float:
-        new, old = (
-            metric(true[sample], called[sample])
-            for true, called, rows in sides
-            for sample in [np.concatenate([rows[speaker] for speaker in chosen])]
+        pooled, folds = (
+            np.array([metric(part["label"], part["predicted"]) for part in parts]) for parts in (by_seed, by_fold)
         )
-        return new / old - 1 if old else np.nan
+        numbers[f"{name} pooled"] = float(pooled.mean())
+        numbers[f"{name} fold mean"] = float(folds.mean())
+        numbers[f"{name} fold sd"] = float(folds.std(ddof=1)) if len(folds) > 1 else np.nan
+        numbers[f"{name} floor"] = max(metric(first["label"], constant) for constant in constants)
+    return numbers | {"folds": first["fold"].nunique(), "seeds": len(by_seed), "utterances": len(first)}
 
-    if len(speakers) < 2:
-        return ratio(speakers), np.nan, np.nan
-    drawn = [ratio([speakers[n] for n in random.integers(len(speakers), size=len(speakers))]) for _ in range(draws)]
-    low, high = np.nanquantile(drawn, [(1 - level) / 2, (1 + level) / 2]) if np.isfinite(drawn).any() else [np.nan] * 2
-    return ratio(speakers), float(low), float(high)
+
+def _constants(predictions: pd.DataFrame) -> list[np.ndarray]:
+    """Predictions that are the same for all."""
+    labels = predictions["label"]
+    values = [labels.mode().iloc[0]]
+    if pd.api.types.is_float_dtype(labels):
+        values = predictions["predicted"].unique()
+        values = values if len(values) <= 20 else [labels.mean()]
+    return [np.full(len(labels), value) for value in values]
 
 
 def _pair(y_true, y_pred) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
-from serkit import progress
+from serkit import corpora, progress
 from serkit.corpora import MARKER, Corpus, module
 from serkit.errors import SerkitError, one_of
 from serkit.papers import Paper, find, profile_values
@@ -94,13 +94,7 @@ def resolve(paper: Paper, profile: str, given: dict[str, Any]) -> dict[str, Any]
 
 def lacking(paper: Paper, speech: Corpus) -> list[str]:
     """List what a paper needs of a corpus and this one has not: names of columns, or trajectories."""
-    table = speech.utterances
-    continuous = hasattr(module(speech.name), "annotations")
-    return [
-        name
-        for name in paper.needs
-        if not (continuous if name == "trajectories" else name in table and table[name].notna().any())
-    ]
+    return corpora.lacking(speech, paper.needs)
 
 
 def target(paper: Paper, corpus: str, root: str, out: Path | str) -> Path:

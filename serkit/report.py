@@ -1,22 +1,36 @@
 """Results on disk, and measured numbers beside published ones.
 
-``claims.csv`` has one row a published number. A measured number is marked comparable only when the
-corpus is the paper's own, complete, and every setting is as published; otherwise ``why_not`` says what
-is different. Nothing here is typed by hand: the published side comes from `serkit.papers`, the
-measured side from the study.
+``claims.csv`` has one row a published number. A measured one is marked comparable when the corpus is the paper's own
+and complete, and every setting on which that row depends is the paper's, or ours where the paper is silent. Otherwise
+``why_not`` says in short what is different; ``reasons.csv`` says it in full. ``comparisons.csv`` has one row a
+comparison that the paper makes, with its verdict. No number is typed by hand: published ones come from
+`serkit.papers`, measured ones from the study.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from serkit import files, metrics, papers
+from serkit import files, metrics, papers, plots, statistics
 from serkit.corpora import Corpus
+from serkit.errors import SerkitError
 
-CLAIM_COLUMNS = ["paper", "table", "row", "metric", "published", "measured", "sd", "runs", "comparable", "why_not"]
+CLAIM_COLUMNS = [
+    "paper", "table", "row", "metric", "published", "measured", "sd", "low", "high", "runs", "depends_on", "comparable",
+    "why_not",
+]  # fmt: skip
+COMPARISON_COLUMNS = [
+    "paper", "table", "better", "worse", "metric", "published", "measured", "low", "high", "p", "speakers", "seeds",
+    "unit", "verdict", "why",
+]  # fmt: skip
+_LISTED_SETTINGS = 4
+_LONGEST_VALUE = 16
+_LOWER_IS_BETTER = (metrics.rmse,)
 
 
 class Results:
@@ -31,7 +45,7 @@ class Results:
 
     Attributes:
         folder: where everything goes.
-        why_not: why the numbers must not be compared with the paper's; empty when they may.
+        note: as given; it may be set later.
     """
 
     def __init__(self, key: str, corpus: Corpus, settings: dict[str, Any], note: str = "", reasons: Iterable[str] = ()):
@@ -39,7 +53,26 @@ class Results:
         self.folder = Path(
             settings["out"] or f"../results/{corpus.name}{'-miniature' * corpus.miniature}/{key}"
         ).resolve()
-        self.why_not = [*_why_not(self.paper, corpus, settings), *reasons]
+        self._reasons = [*_corpus_reasons(self.paper, corpus), *_setting_reasons(self.paper, settings)]
+        self._comparisons: dict[tuple, dict] = {}
+        for reason in reasons:
+            self.not_comparable(reason)
+
+    @property
+    def why_not(self) -> tuple[str, ...]:
+        """Everything that is not as in the paper, in full; empty where all numbers may be compared."""
+        return tuple(reason.full for reason in self._reasons)
+
+    def not_comparable(self, reason: str, affects: Iterable[str] | None = None) -> None:
+        """Add a reason why numbers must not be compared with the paper's.
+
+        Args:
+            reason: in full; up to a colon it is what stands in ``claims.csv``.
+            affects: "table 1", "row BLSTM", ...; None for everything.
+        """
+        self._reasons.append(
+            _Reason(reason.split(":", maxsplit=1)[0], reason, "other", None if affects is None else tuple(affects))
+        )
 
     @property
     def label(self) -> str:
@@ -49,82 +82,298 @@ class Results:
 
     def table(self, name: str, values: pd.DataFrame) -> pd.DataFrame:
         """Save a table as ``tables/<name>.csv`` and return it."""
-        files.write_csv(self.folder / "tables" / f"{name}.csv", values)
+        files.write_csv(self.folder / "tables" / f"{_file_name(name)}.csv", values)
         return values
 
     def figure(self, name: str, figure) -> None:
         """Save a figure as ``figures/<name>.png`` and ``.pdf``, the corpus named in its corner."""
         figure.text(1, -0.01, f"{self.paper.key} on {self.label}", ha="right", va="top", fontsize=8, color="0.4")
         for suffix in ("png", "pdf"):
-            path = self.folder / "figures" / f"{name}.{suffix}"
+            path = self.folder / "figures" / f"{_file_name(name)}.{suffix}"
             with files.atomic(path) as temporary:
                 metadata = {"CreationDate": None} if suffix == "pdf" else None  # the same figure, the same file
                 figure.savefig(temporary, format=suffix, dpi=150, bbox_inches="tight", metadata=metadata)
 
+    def scores(
+        self,
+        predictions: pd.DataFrame,
+        measures: dict[str, Callable] = metrics.ACCURACIES,
+        pooled: bool = True,
+        by: Sequence[str] = (),
+        percent: bool = True,
+        name: str = "scores",
+    ) -> pd.DataFrame:
+        """Save `score_table` as ``tables/<name>.csv`` and return it."""
+        return self.table(name, score_table(predictions, measures, pooled, by, percent))
+
     def claims(self, measured: pd.DataFrame) -> pd.DataFrame:
-        """Join measured numbers with every published number of the paper, save ``tables/claims.csv`` and return it.
+        """Join measured numbers with every published number of the paper; save ``claims.csv`` and ``reasons.csv``.
 
         Args:
-            measured: columns table (its number in the paper), row, metric, measured, sd, runs, in the
-                units of the published table.
+            measured: columns table (its number in the paper), row, metric, measured, sd, runs and, where there is an
+                interval, low and high; in the units of the published table.
 
         Returns:
-            One row a published number, columns `CLAIM_COLUMNS`.
+            What is worth reading: measured rows first, then those that the paper cites. The file has one row a
+            published number, columns `CLAIM_COLUMNS`.
         """
         published = papers.published(self.paper.key).rename(columns={"value": "published"})
-        joined = published.merge(measured, on=["table", "row", "metric"], how="left")
-        missing = joined["measured"].isna()
-        why = "; ".join(self.why_not)
-        joined["why_not"] = np.where(missing, "not measured here", why)
-        joined.loc[missing & (joined["origin"] == "cited"), "why_not"] = "earlier work, published only"
-        joined["comparable"] = ~missing & (not self.why_not)
-        joined["runs"] = joined["runs"].fillna(0).astype(int)
-        return self.table("claims", joined.assign(paper=self.paper.key)[CLAIM_COLUMNS])
+        measured = measured.reindex(columns=list(dict.fromkeys([*measured.columns, "sd", "low", "high", "runs"])))
+        claims = published.merge(measured, on=["table", "row", "metric"], how="left")
+        there = claims["measured"].notna()
+        reasons = [
+            [reason for reason in self._reasons if reason.touches(claim.table, claim.row)]
+            for claim in claims.itertuples()
+        ]
+        claims["why_not"] = [_in_short(found) for found in reasons]
+        claims["depends_on"] = [", ".join(one.name for one in found if one.name) for found in reasons]
+        claims["comparable"] = there & np.array([not found for found in reasons])
+        claims.loc[~there, ["depends_on", "why_not"]] = ["", "not measured here"]
+        claims.loc[~there & (claims["origin"] == "cited"), "why_not"] = "earlier work, published only"
+        claims["runs"] = claims["runs"].fillna(0).astype(int)
+        self.table("claims", claims.assign(paper=self.paper.key)[CLAIM_COLUMNS])
+        self.table("reasons", pd.DataFrame([one.row() for one in self._reasons], columns=_REASON_COLUMNS))
+        shown = [one for one in CLAIM_COLUMNS if one not in ("paper", "depends_on")]
+        cited = claims[~there & (claims["origin"] == "cited") & claims["published"].notna()]
+        return pd.concat([claims[there], cited])[shown].reset_index(drop=True)
+
+    def comparisons(
+        self,
+        predictions: pd.DataFrame,
+        pairs: Iterable[tuple[str, str]],
+        measures: dict[str, Callable] = metrics.ACCURACIES,
+        table: int = 1,
+        pooled: bool = True,
+        percent: bool = True,
+        relative: bool = False,
+        rows: dict[str, str] | None = None,
+        columns: Sequence[str] = ("label", "predicted"),
+    ) -> pd.DataFrame:
+        """Compare models as the paper does; add the comparisons to ``comparisons.csv`` and return them.
+
+        Called several times, it adds to the file; the same comparison made again takes the earlier one's place.
+
+        Args:
+            predictions: of all runs; columns model, speaker, seed, fold and `columns`.
+            pairs: (better, worse) in the paper's words; one of which there are no predictions is left out.
+            measures: the paper's name of a measure -> ``metric(y_true, y_pred)``.
+            table: number of the table that holds both models.
+            pooled: over the folds of a seed; False: the mean of the folds' own.
+            percent: the table's numbers are percentages, and differences are in points; False: as the metric has them.
+            relative: compare by first / second - 1, in percent.
+            rows: model in `predictions` -> its row in the table, where they differ.
+            columns: what the metrics take.
+        """
+        printed = papers.table(self.paper.key, table).set_index(["row", "metric"])["value"]
+        models, rows, added = dict(list(predictions.groupby("model", sort=False))), rows or {}, []
+        for better, worse in pairs:
+            if better not in models or worse not in models:
+                continue
+            for name, metric in measures.items():
+                numbers = [printed.get((rows.get(model, model), name), np.nan) for model in (better, worse)]
+                published = 100 * (numbers[0] / numbers[1] - 1) if relative else numbers[0] - numbers[1]
+                measured = statistics.paired_difference(
+                    models[better], models[worse], metric, pooled=pooled, relative=relative, columns=columns
+                )
+                expected = published if np.isfinite(published) else -1.0 if metric in _LOWER_IS_BETTER else 1.0
+                found, why = statistics.verdict(expected, measured)
+                scale = 100 if percent or relative else 1
+                added.append(
+                    {
+                        "paper": self.paper.key, "table": table, "better": better, "worse": worse, "metric": name,
+                        "published": round(published, 2 if scale == 100 else 4),
+                        **{
+                            column: round(scale * value, 2 if scale == 100 else 4)
+                            for column, value in
+                            (("measured", measured.difference), ("low", measured.low), ("high", measured.high))
+                        },
+                        "p": round(measured.p, 4), "speakers": measured.speakers, "seeds": measured.seeds,
+                        "unit": "%" if relative else "points" if percent else "", "verdict": found, "why": why,
+                    }
+                )  # fmt: skip
+        self._comparisons |= {
+            (one["table"], one["better"], one["worse"], one["metric"], relative): one for one in added
+        }
+        self.table("comparisons", pd.DataFrame(self._comparisons.values(), columns=COMPARISON_COLUMNS))
+        return pd.DataFrame(added, columns=COMPARISON_COLUMNS).drop(columns="paper")
+
+    def confusions(
+        self, predictions: pd.DataFrame, labels: Sequence, models: Sequence[str] | None = None, name: str = "confusion"
+    ) -> None:
+        """Save and draw the models' confusion matrices, all folds and seeds together.
+
+        Args:
+            predictions: of all runs; columns model, label, predicted.
+            labels: the classes, in the order of rows and columns.
+            models: which; default all.
+            name: of the figure, and of the tables with the model's name behind it.
+        """
+        parts = dict(list(predictions.groupby("model", sort=False)))
+        chosen = [model for model in models if model in parts] if models is not None else list(parts)
+        matrices = {
+            model: metrics.confusion(parts[model]["label"], parts[model]["predicted"], labels) for model in chosen
+        }
+        for model, counts in matrices.items():
+            self.table(f"{name}_{model}", counts.reset_index())
+        if matrices:
+            self.figure(name, plots.confusions(matrices))
+
+    def listen(self, row: pd.Series, seconds: float | None = None):
+        """Return an audio player for a row of the corpus' table.
+
+        Nothing where the speech must not be passed on, because a notebook that is run holds what it plays.
+
+        Args:
+            row: with the audio file's path.
+            seconds: from the beginning; default all.
+        """
+        if not self.corpus.redistributable:
+            return None
+        from IPython.display import Audio
+
+        from serkit import audio
+
+        signal, rate = audio.read(row["path"], end=seconds and min(seconds, audio.info(row["path"]).duration))
+        return Audio(signal, rate=rate)
+
+    def findings(self):
+        """What came out of each comparison, as Markdown: one line a comparison, with its verdict."""
+        from IPython.display import Markdown
+
+        lines = [_sentence(one) for one in self._comparisons.values()] or ["Nothing was compared."]
+        if self._reasons:
+            lines += ["", "What differs from the paper stands at the top, and in `reasons.csv`."]
+        return Markdown("\n".join([self._comparability(), "", *lines]))
 
     def banner(self) -> str:
         """A Markdown paragraph that says what the numbers below may be compared with."""
-        if not self.why_not:
-            return f"**Comparable** with the paper: {self.corpus.title}, complete, every setting as published."
-        reasons = "\n".join(f"* {reason}" for reason in self.why_not)
-        return f"**Not comparable** with the paper's numbers ({self.label}):\n\n{reasons}"
+        lines = [f"* {reason.full}{reason.where}" for reason in self._reasons]
+        return "\n".join([self._comparability(), "", *lines]).strip()
+
+    def _comparability(self) -> str:
+        if any(reason.affects is None for reason in self._reasons):
+            return f"**Not comparable** with the paper's numbers ({self.label})."
+        choices = sum(one.source == "ours" for one in self.paper.parameters.values())
+        ours = f"with {choices} choices of ours where the paper is silent" if choices else "every setting as published"
+        text = f"**Comparable** with the paper: {self.corpus.title}, complete, {ours}"
+        return text + (", but not everywhere." if self._reasons else ".")
+
+
+@dataclass(frozen=True)
+class _Reason:
+    """Why numbers are not comparable.
+
+    Attributes:
+        short: for one line in a table.
+        full: for the banner.
+        kind: corpus, setting or other.
+        affects: what it bears on; None for everything.
+        name: of the parameter, of a setting.
+        stated: whether the paper states the setting.
+    """
+
+    short: str
+    full: str
+    kind: str
+    affects: tuple[str, ...] | None = None
+    name: str = ""
+    stated: bool = False
+
+    def touches(self, table: int, row: str) -> bool:
+        places = (f"table {table}", f"row {row}", f"table {table} row {row}")
+        return self.affects is None or any(place in self.affects for place in places)
+
+    @property
+    def where(self) -> str:
+        if self.affects is None:
+            return ""
+        return f" (only {', '.join(self.affects)})" if self.affects else " (nothing that the paper prints)"
+
+    def row(self) -> list[str]:
+        return [
+            self.name or self.short,
+            self.kind,
+            self.full,
+            "all" if self.affects is None else "; ".join(self.affects),
+        ]
+
+
+_REASON_COLUMNS = ["reason", "kind", "in_full", "affects"]
+
+
+def prediction_table(ids: Sequence[str], table: pd.DataFrame, labels: Sequence, scores: np.ndarray) -> pd.DataFrame:
+    """What a network predicted for some utterances, as a run keeps it.
+
+    Args:
+        ids: of the utterances, in the order of `scores`.
+        table: has their label and, where it is known, their speaker; its index or its column id names them.
+        labels: the classes, in the order of the columns of `scores`.
+        scores: of each class, shape (len(ids), len(labels)); the highest one is predicted.
+
+    Returns:
+        Columns id, speaker, label, predicted and one a class.
+
+    Raises:
+        SerkitError: `scores` has another shape, or an id is not in the table.
+    """
+    scores, labels = np.asarray(scores), list(labels)
+    if scores.shape != (len(ids), len(labels)):
+        raise SerkitError(f"scores have shape {scores.shape}; {len(ids)} ids and {len(labels)} labels need another one")
+    table = table.set_index("id") if "id" in table else table
+    if missing := [name for name in ids if name not in table.index]:
+        raise SerkitError(f"{missing[0]!r} is not in the table of utterances")
+    known = table.reindex(columns=["speaker", "label"]).loc[list(ids)].rename_axis("id").reset_index()
+    predicted = np.array(labels, dtype=object)[scores.argmax(axis=1)]
+    return known.assign(predicted=predicted, **dict(zip(map(str, labels), scores.T, strict=True)))
 
 
 def measured_scores(
-    predictions: pd.DataFrame, number: int, measures: dict = metrics.ACCURACIES, pooled: bool = True
+    predictions: pd.DataFrame,
+    number: int,
+    measures: dict[str, Callable] = metrics.ACCURACIES,
+    pooled: bool = True,
+    percent: bool = True,
+    columns: Sequence[str] = ("label", "predicted"),
 ) -> pd.DataFrame:
     """The measures of each model, in the form that `Results.claims` takes.
 
     Args:
-        predictions: of all runs; columns model, fold, seed, label, predicted.
+        predictions: of all runs; columns model, fold, seed, speaker and `columns`.
         number: of the table in the paper.
         measures: the paper's name of a measure -> ``metric(y_true, y_pred)``.
         pooled: over the folds of a seed, where together they are the paper's test; False where each fold is a
             repetition of it.
+        percent: in percent, two decimals; False: as the metric has it, four decimals.
+        columns: what the metrics take.
 
     Returns:
         One row a model and measure. measured is the mean over seeds, or over seeds and folds where these are not
-        pooled; sd is the sample standard deviation of the folds' scores over all folds and seeds; both in percent.
+        pooled; sd is the sample standard deviation over all folds and seeds; low and high are the ends of the 95 %
+        interval over speakers and seeds, NaN with fewer than eight speakers.
     """
     rows = []
+    scale, digits = (100, 2) if percent else (1, 4)
     for model, part in predictions.groupby("model", sort=False):
+        runs = [run for _, run in part.groupby([name for name in ("seed", "fold") if name in part] or "model")]
         for name, metric in measures.items():
-            by_fold = [metric(one["label"], one["predicted"]) for _, one in part.groupby(["seed", "fold"])]
-            by_seed = [metric(one["label"], one["predicted"]) for _, one in part.groupby("seed")]
-            rows.append(
-                {
-                    "table": number,
-                    "row": model,
-                    "metric": name,
-                    "measured": round(100 * np.mean(by_seed if pooled else by_fold), 2),
-                    "sd": round(100 * np.std(by_fold, ddof=1), 2) if len(by_fold) > 1 else np.nan,
-                    "runs": len(by_fold),
-                }
-            )
+            by_run = [metric(*(run[column] for column in columns)) for run in runs]
+            found = statistics.interval(part, metric, pooled=pooled, columns=columns)
+            values = {
+                "measured": found.value,
+                "sd": np.std(by_run, ddof=1) if len(by_run) > 1 else np.nan,
+                "low": found.low,
+                "high": found.high,
+            }
+            row = {"table": number, "row": model, "metric": name}
+            row |= {key: round(scale * float(value), digits) for key, value in values.items()}
+            rows.append(row | {"runs": len(by_run)})
     return pd.DataFrame(rows)
 
 
 def fold_scores(
-    predictions: pd.DataFrame, measures: dict = metrics.ACCURACIES, by: tuple[str, ...] = ("model", "fold", "seed")
+    predictions: pd.DataFrame,
+    measures: dict[str, Callable] = metrics.ACCURACIES,
+    by: Sequence[str] = ("model", "fold", "seed"),
 ) -> pd.DataFrame:
     """The measures of each single run, in percent.
 
@@ -143,47 +392,104 @@ def fold_scores(
     )
 
 
-def score_table(predictions: pd.DataFrame, measures: dict = metrics.ACCURACIES) -> pd.DataFrame:
-    """Every number that describes a model's predictions, in percent, with its interval.
+def score_table(
+    predictions: pd.DataFrame,
+    measures: dict[str, Callable] = metrics.ACCURACIES,
+    pooled: bool = True,
+    by: Sequence[str] = (),
+    percent: bool = True,
+) -> pd.DataFrame:
+    """Every number that describes a model's predictions, with its interval.
 
     Args:
-        predictions: of all runs; columns model, fold, seed, speaker, label, predicted.
+        predictions: of all runs; columns model, fold, seed, speaker, label, predicted and those of `by`.
         measures: name -> ``metric(y_true, y_pred)``.
+        pooled: the interval is that of the pooled score; False: that of the mean over folds.
+        by: further columns that divide the predictions, such as "dataset"; they lead.
+        percent: in percent, two decimals; False: as the metrics have them, four decimals.
 
     Returns:
-        One row a model: each measure pooled (mean over seeds), their 95 % intervals by resampling speakers (first
-        seed), mean and standard deviation over folds, recall of each class, the majority-class floor, counts.
+        One row a model (of each group): for a measure UA, "UA pooled" (over the folds of a seed, then the mean over
+        seeds), "UA low" and "UA high" (95 % interval over speakers and seeds), "UA fold mean" and "UA fold sd" (over
+        all folds and seeds), "UA floor" (predicting the commonest class always); "recall happy" of each class; folds,
+        seeds, speakers and utterances; why, where there is no interval.
     """
     rows = []
-    for model, part in predictions.groupby("model", sort=False):
-        by_seed = [one for _, one in part.groupby("seed")]
-        values = pd.DataFrame([metrics.scores(one, measures) for one in by_seed]).mean()
-        row = {"model": model}
+    scale, digits = (100, 2) if percent else (1, 4)
+    for group, part in predictions.groupby([*by, "model"], sort=False):
+        numbers = metrics.scores(part, measures)
+        row, why = {}, ""
         for name, metric in measures.items():
-            low, high = metrics.speaker_interval(by_seed[0], metric)
-            row |= {name: values[name], f"{name} low": low, f"{name} high": high}
-            row |= {f"{name} fold mean": values[f"{name} fold mean"], f"{name} fold sd": values[f"{name} fold sd"]}
-        for name, recall in metrics.recalls(part["label"], part["predicted"]).items():
-            row[f"recall {name}"] = recall
-        row |= {f"floor {name}": values[f"floor {name}"] for name in measures}
-        row = {name: round(100 * value, 2) if name != "model" else value for name, value in row.items()}
+            found = statistics.interval(part, metric, pooled=pooled)
+            why = why or found.why
+            ends = {f"{name} low": found.low, f"{name} high": found.high}
+            row |= {f"{name} pooled": numbers[f"{name} pooled"], **ends}
+            row |= {column: numbers[column] for column in (f"{name} fold mean", f"{name} fold sd")}
+        row |= {f"{name} floor": numbers[f"{name} floor"] for name in measures}
+        row |= {f"recall {name}": value for name, value in metrics.recalls(part["label"], part["predicted"]).items()}
+        row = {name: round(scale * value, digits) for name, value in row.items()}
+        counts = {name: numbers[name] for name in ("folds", "seeds", "utterances")}
         rows.append(
-            row | {"folds": int(values["folds"]), "seeds": len(by_seed), "utterances": int(values["utterances"])}
+            dict(zip([*by, "model"], group, strict=True)) | row | counts | {"speakers": found.speakers, "why": why}
         )
     return pd.DataFrame(rows)
 
 
-def _why_not(paper: papers.Paper, corpus: Corpus, settings: dict[str, Any]) -> list[str]:
-    reasons = []
+def _corpus_reasons(paper: papers.Paper, corpus: Corpus) -> list[_Reason]:
     if corpus.miniature:
-        reasons.append(f"synthetic miniature of {corpus.name}, not the corpus")
-    elif corpus.name not in paper.own:
-        reasons.append(f"corpus {corpus.name}; the paper's is {' and '.join(paper.own)}")
-    elif (corpus.check()["level"] == "error").any():
-        reasons.append("this copy of the corpus fails its check")
-    whose = {"paper": "paper", "ours": "paper profile"}
-    reasons += [
-        f"{one.name} = {one.value} ({whose[one.source]}: {one.published})"
-        for one in papers.differences(paper, settings)
-    ]
-    return reasons
+        return [_Reason("synthetic miniature", f"synthetic miniature of {corpus.name}, not the corpus", "corpus")]
+    if corpus.name not in paper.own:
+        return [_Reason("corpus", f"corpus {corpus.name}; the paper's is {' and '.join(paper.own)}", "corpus")]
+    if not _complete(corpus):
+        return [_Reason("incomplete copy", "this copy of the corpus fails its check", "corpus")]
+    return []
+
+
+def _complete(corpus: Corpus) -> bool:
+    if hasattr(corpus, "complete"):
+        return corpus.complete
+    return not (corpus.check()["level"] == "error").any()
+
+
+def _setting_reasons(paper: papers.Paper, settings: dict[str, Any]) -> list[_Reason]:
+    return [_setting_reason(one) for one in papers.differences(paper, settings)]
+
+
+def _setting_reason(one) -> _Reason:
+    """A setting that differs: what the paper states is told apart from what only our paper profile says."""
+    stated = one.source == "paper"
+    whose = "paper" if stated else "paper profile"
+    full = f"{one.name} = {one.value}; the paper says {one.published}"
+    if not stated:
+        full = f"{one.name} = {one.value}; our paper profile says {one.published}, the paper is silent"
+    short = f"{one.name} = {one.value} ({whose}: {one.published})"
+    if max(len(str(one.value)), len(str(one.published))) > _LONGEST_VALUE:
+        short = f"{one.name} (not the {whose}'s)"
+    kind = "the paper states another value" if stated else "the paper is silent"
+    return _Reason(short, full, kind, None if one.affects is None else tuple(one.affects), one.name, stated)
+
+
+def _in_short(reasons: list[_Reason]) -> str:
+    """Reasons in one line: corpus and the like first, then the first few settings."""
+    settings = [one.short for stated in (True, False) for one in reasons if one.name and one.stated == stated]
+    others = [one.short for one in reasons if not one.name]
+    listed = others + settings[:_LISTED_SETTINGS]
+    more = len(settings) - _LISTED_SETTINGS
+    return "; ".join(listed + ([f"and {more} more settings" if more > 1 else settings[-1]] if more > 0 else []))
+
+
+def _sentence(one: dict) -> str:
+    """A comparison in one line of Markdown."""
+    unit = f" {one['unit']}" if one["unit"] else ""
+    line = f"* {one['better']} better than {one['worse']}, {one['metric']}: **{one['verdict']}**"
+    line += f" ({one['why']})" if one["why"] else ""
+    paper = f"{one['published']:+g}{unit}" if np.isfinite(one["published"]) else "not printed"
+    line += f". Paper {paper}, here {one['measured']:+g}{unit}"
+    if np.isfinite(one["low"]):
+        line += f" [{one['low']:+g}, {one['high']:+g}], p = {one['p']:.2g}"
+    counts = [f"{one[name]} {name[: -1 if one[name] == 1 else None]}" for name in ("speakers", "seeds")]
+    return f"{line}; {', '.join(counts)}."
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.+-]+", "_", name)

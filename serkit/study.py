@@ -2,9 +2,9 @@
 
 A run is a call ``run(model=..., fold=..., seed=...) -> Outcome``. Its result is kept in
 ``<directory>/<key>/``, where the key stands for everything it depends on: what was asked for, the
-settings, the data, and the code (see `serkit.fingerprints`). A folder is there completely or not at
-all, so that a study can be stopped at any moment, by Ctrl-C, SIGKILL or a power cut; the same command
-then does only what is missing.
+settings, the data, the code, and the versions of the libraries that it uses (see
+`serkit.fingerprints`). A folder is there completely or not at all, so that a study can be stopped at any
+moment, by Ctrl-C, SIGKILL or a power cut; the same command then does only what is missing.
 
 Runs are independent of one another and of their order. They run in this process, on local worker
 processes, or on a Dask cluster that shares the file system: the same function, the same store.
@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib.metadata import version
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,8 @@ import pandas as pd
 from serkit import files, fingerprints, progress
 from serkit.errors import SerkitError
 
-PACKAGES = ("serkit", "keras", "tensorflow", "jax", "numpy", "scipy", "pandas", "librosa", "scikit-learn")
+PACKAGES = ("serkit", "keras", "tensorflow", "jax", "torch", "numpy", "scipy", "pandas", "scikit-learn")
+PACKAGES += ("librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank")
 
 
 @dataclass
@@ -102,8 +102,14 @@ class Study:
     def key(self, spec: dict) -> str:
         """The name of a run's folder: equal key, equal result."""
         contents = {axis: fingerprints.of_value(item.value) for axis, item in spec.items() if isinstance(item, Named)}
+        backend = _backend()
         return files.content_key(
-            {"spec": _names(spec), "contents": contents, "depends on": self._trace, "backend": _backend()}
+            {
+                "spec": _names(spec),
+                "contents": contents,
+                "depends on": self._trace,
+                "backend": [backend, fingerprints.version_of(backend)],
+            }
         )
 
     def complete(self, specs: list[dict], workers: int = 1, scheduler: str = "", what: str = "runs") -> pd.DataFrame:
@@ -254,7 +260,7 @@ def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
         "backend": _backend(),
         "device": _device(),
         "python": platform.python_version(),
-        "versions": {name: found for name in PACKAGES if (found := _version(name))},
+        "versions": {name: found for name in PACKAGES if (found := fingerprints.version_of(name))},
     }
 
 
@@ -336,10 +342,3 @@ def _peak_memory() -> int | None:
 
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
-
-
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except ModuleNotFoundError:
-        return None

@@ -30,9 +30,9 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def iemocap_miniature(_own_cache):
-    from serkit.corpora import miniature
+    from serkit.corpora import miniatures
 
-    return miniature.ensure("iemocap")
+    return miniatures.ensure("iemocap")
 
 
 @pytest.fixture

@@ -113,3 +113,15 @@ def test_what_is_not_a_number_is_refused(tmp_path, value):
     soundfile.write(tmp_path / "a.wav", signal, RATE, subtype="FLOAT")
     with pytest.raises(SerkitError, match=r"a\.wav holds samples that are not finite"):
         audio.read(tmp_path / "a.wav")
+
+
+def test_silence_at_the_ends_is_cut_and_pauses_stay():
+    rate = 16000
+    tone = np.sin(2 * np.pi * 220 * np.arange(rate) / rate).astype(np.float32)
+    quiet = np.full(rate // 2, 1e-4, np.float32)
+    signal = np.concatenate([quiet, tone, quiet, tone, quiet, quiet])
+    kept = audio.trim(signal, rate, 40)
+    assert len(kept) == pytest.approx(2.5 * rate, abs=0.04 * rate)  # two tones and the pause between them
+    assert np.array_equal(audio.trim(tone, rate, 40), tone)
+    with pytest.raises(SerkitError, match="got 0"):
+        audio.trim(signal, rate, 0)

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from serkit import corpora, notebooks, papers, report
 from serkit.cli import main
-from serkit.corpora import miniature
+from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
 
@@ -78,7 +78,7 @@ def test_without_a_corpus_a_paper_runs_on_each_of_its_own(executed):
 
 def test_a_corpus_goes_to_the_papers_that_take_it(executed, iemocap_miniature):
     """To those whose columns it has; no list of corpora says so."""
-    places = {name: str(miniature.ensure(name)) for name in ("recola", "cheavd")} | {"iemocap": str(iemocap_miniature)}
+    places = {name: str(miniatures.ensure(name)) for name in ("recola", "cheavd")} | {"iemocap": str(iemocap_miniature)}
     given = [text for name, place in places.items() for text in ("--corpus", f"{name}={place}")]
     result = serkit("reproduce", "li2018", "khorram2017", "zhao2018", *given)
     assert result.exit_code == 0, result.output

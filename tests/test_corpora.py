@@ -1,24 +1,20 @@
 """What all corpora have in common: the facts each module states, and how loading fails."""
 
-import pkgutil
-
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 
 from serkit import corpora
-from serkit.corpora import common
+from serkit.corpora import checks
+from serkit.corpora import table as tables
 from serkit.errors import SerkitError
 
-HELPERS = {
-    "annotations", "common", "miniature", "miniature_ami", "miniature_cheavd", "miniature_recola", "synthesis",
-}  # fmt: skip
 
-
-def test_every_module_is_a_corpus_or_a_known_helper():
-    found = {module.name for module in pkgutil.iter_modules(corpora.__path__)}
-    assert found - HELPERS == set(corpora.NAMES)
+def test_every_loader_is_a_corpus_and_miniatures_are_of_corpora():
+    known = ("ami", "cheavd", "continuous", "iemocap", "librispeech", "manifest", "ravdess", "recola")
+    assert known == corpora.NAMES
+    assert corpora.miniatures.NAMES == ("ami", "cheavd", "iemocap", "recola")
 
 
 @pytest.mark.parametrize("name", corpora.NAMES)
@@ -30,7 +26,7 @@ def test_a_corpus_states_its_facts(name):
         assert len(getattr(module, constant)) > 10, constant
     assert module.CITATION.startswith("@") or name in ("continuous", "manifest")  # the user's own
     assert isinstance(module.REDISTRIBUTABLE, bool)
-    assert module.STEREO in (None, *common.LEVELS)
+    assert module.STEREO in (None, *checks.LEVELS)
     assert callable(module.read)
     assert callable(module.check)
 
@@ -64,7 +60,7 @@ def test_a_miniature_of_another_corpus_is_refused(tmp_path):
 
 
 def test_the_table_has_every_column_and_is_sorted():
-    table = common.utterance_table([{"id": "b", "valence": 3}, {"id": "a"}], extra=["take"])
+    table = tables.utterance_table([{"id": "b", "valence": 3}, {"id": "a"}], extra=["take"])
     assert list(table.columns) == [*corpora.COLUMNS, "take"]
     assert list(table["id"]) == ["a", "b"]
     assert np.isnan(table["valence"][0])
@@ -73,7 +69,7 @@ def test_the_table_has_every_column_and_is_sorted():
 
 def problems_of(path, **settings):
     settings = {"sample_rates": (16000,), "stereo": "error"} | settings
-    found = common.audio_problems([str(path)], **settings)
+    found = checks.audio_problems([str(path)], **settings)
     return [(problem.level, problem.what) for problem in found]
 
 

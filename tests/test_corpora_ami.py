@@ -7,7 +7,9 @@ import pytest
 import soundfile
 
 from serkit import audio, corpora, files
-from serkit.corpora import ami, miniature, miniature_ami
+from serkit.corpora import miniatures
+from serkit.corpora.loaders import ami
+from serkit.corpora.miniatures import ami as miniature_ami
 from serkit.errors import SerkitError
 
 MIXES = [f"{meeting}.Mix-Headset" for meeting in miniature_ami.MEETINGS]
@@ -46,7 +48,7 @@ WORDS_OF_B = [("Yeah", 1.4, 1.6)]
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    return miniature.write("ami", tmp_path_factory.mktemp("miniature") / "ami")
+    return miniatures.write("ami", tmp_path_factory.mktemp("miniature") / "ami")
 
 
 @pytest.fixture
@@ -148,8 +150,8 @@ def test_the_same_seed_gives_the_same_bytes(sound, tmp_path):
     def content(root):
         return {path.relative_to(root): files.sha256(path) for path in root.rglob("*") if path.is_file()}
 
-    ours, again = content(sound), content(miniature.write("ami", tmp_path / "again"))
-    other = content(miniature.write("ami", tmp_path / "other", seed=1))
+    ours, again = content(sound), content(miniatures.write("ami", tmp_path / "again"))
+    other = content(miniatures.write("ami", tmp_path / "other", seed=1))
     assert again == ours
     assert other.keys() == ours.keys()
     assert all(ours[path] != other[path] for path in ours)

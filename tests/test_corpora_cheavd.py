@@ -14,13 +14,16 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from serkit import audio, corpora, files, splits
-from serkit.corpora import cheavd, common, miniature, miniature_cheavd
+from serkit.corpora import miniatures
+from serkit.corpora.loaders import cheavd
+from serkit.corpora.miniatures import cheavd as miniature_cheavd
+from serkit.corpora.table import utterance_table
 from serkit.errors import SerkitError
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    return miniature.write("cheavd", tmp_path_factory.mktemp("miniature") / "cheavd")
+    return miniatures.write("cheavd", tmp_path_factory.mktemp("miniature") / "cheavd")
 
 
 @pytest.fixture
@@ -59,7 +62,7 @@ def test_the_miniature_is_table_1_scaled_down(root):
     assert set(counts.columns) == set(cheavd.LABELS) <= set(corpora.LABELS)
     assert counts.loc["train"].min() >= 3
     assert counts.loc["dev"].min() >= 2
-    share = pd.Series({label: cheavd.published()[f"train {label}"] / 4917 for label in cheavd.LABELS})
+    share = pd.Series({label: cheavd.PUBLISHED[f"train {label}"] / 4917 for label in cheavd.LABELS})
     assert (counts.loc["train"] / 140 - share).abs().max() < 0.01
     tested = table[table["partition"] == "test"]
     assert tested["label"].isna().all()
@@ -93,7 +96,7 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, monkeypatch):
     monkeypatch.setattr(miniature_cheavd, "LEAST", {"train": 1, "dev": 1, "test": 1})
 
     def content(name, seed):
-        folder = miniature.write("cheavd", tmp_path / name, seed)
+        folder = miniatures.write("cheavd", tmp_path / name, seed)
         return {str(p.relative_to(folder)): files.sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
 
     first = content("first", 0)
@@ -108,11 +111,11 @@ def full(labels=True, speakers=True):
         {"label": None if partition == "test" and not labels else label, "partition": partition}
         for partition in ("train", "dev", "test")
         for label in cheavd.LABELS
-        for _ in range(cheavd.published()[f"{partition} {label}"])
+        for _ in range(cheavd.PUBLISHED[f"{partition} {label}"])
     ]
     for number, row in enumerate(rows):
         row |= {"id": f"{number:04d}", "speaker": f"{row['partition']}{number % 9}" if speakers else None}
-    return common.utterance_table(rows, extra=["partition"])
+    return utterance_table(rows, extra=["partition"])
 
 
 def levels(table):
@@ -120,7 +123,7 @@ def levels(table):
 
 
 def test_the_published_counts_are_the_papers():
-    due = cheavd.published()
+    due = cheavd.PUBLISHED
     assert len(due) == 27
     assert [due[f"{name} utterances"] for name in ("train", "dev", "test")] == [4917, 707, 1406]
     assert (due["dev surprised"], due["test disgusted"]) == (25, 42)

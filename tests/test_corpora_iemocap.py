@@ -8,7 +8,8 @@ import pytest
 import soundfile
 
 from serkit import corpora
-from serkit.corpora import iemocap, miniature
+from serkit.corpora import miniatures
+from serkit.corpora.loaders import iemocap
 from serkit.errors import SerkitError
 
 DIALOGUE = "Ses01F_impro01"
@@ -20,7 +21,7 @@ WORDS = f"Session1/sentences/ForcedAlignment/{DIALOGUE}/{UTTERANCE}.wdseg"
 
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
-    return miniature.write("iemocap", tmp_path_factory.getbasetemp() / "iemocap")
+    return miniatures.write("iemocap", tmp_path_factory.getbasetemp() / "iemocap")
 
 
 @pytest.fixture
@@ -300,7 +301,7 @@ def test_published_counts_agree_with_each_other():
 
 def test_counting_names_every_published_figure(sound):
     root, utterances, _ = iemocap.read(sound)
-    found = iemocap.count(utterances, iemocap.alignment_files(root))
+    found = iemocap.count(root, utterances)
     assert set(iemocap.PUBLISHED) - set(found) <= {"session 2, improvised exc", "session 4, improvised exc"} | {
         f"speaker Ses0{speaker}, improvised exc" for speaker in ("1M", "2F", "2M", "3M", "4F", "4M", "5M")
     }

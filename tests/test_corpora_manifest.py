@@ -26,7 +26,7 @@ def table(tmp_path):
 def test_a_good_table_loads(table):
     corpus = corpora.load("manifest", table)
     found = corpus.utterances
-    assert list(found.columns) == [*corpora.COLUMNS, "split"]
+    assert list(found.columns) == corpora.COLUMNS
     assert found["id"].tolist() == ["a1", "a2", "b1", "b2"]
     assert found["label"].tolist() == ["Happy", "sad", "Happy", "sad"]  # kept as written
     assert found["gender"].tolist() == ["f", "f", "m", "m"]

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from serkit import corpora
-from serkit.corpora import ravdess
+from serkit.corpora.loaders import ravdess
 from serkit.errors import SerkitError
 
 REAL = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"

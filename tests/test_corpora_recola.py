@@ -8,7 +8,9 @@ import pytest
 import soundfile
 
 from serkit import audio, corpora, metrics
-from serkit.corpora import annotations, miniature, recola
+from serkit.corpora import miniatures, trajectories
+from serkit.corpora.loaders import recola
+from serkit.corpora.miniatures import recola as miniature_recola
 from serkit.errors import SerkitError
 
 GOLD = "ratings_gold_standard/arousal/dev_2.arff"
@@ -20,10 +22,8 @@ def sound(tmp_path_factory):
     """The miniature with recordings of ten seconds."""
     root = tmp_path_factory.getbasetemp() / "recola"
     with pytest.MonkeyPatch.context() as patch:
-        from serkit.corpora import miniature_recola
-
         patch.setattr(miniature_recola, "SECONDS", 10)
-        return miniature.write("recola", root)
+        return miniatures.write("recola", root)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_a_sound_copy_is_a_table_of_recordings(sound):
     assert table["partition"].value_counts().to_dict() == {"train": 9, "dev": 9, "test": 9}
     assert table["rows"].eq(251).all()
     assert table["speaker"].is_unique
-    labels = corpus.annotations()
+    labels = corpus.trajectories()
     assert list(labels.columns) == ["id", "time", "arousal", "valence"]
     assert set(labels["id"]) == set(table.loc[table["partition"] != "test", "id"])
     assert labels.groupby("id").size().eq(251).all()
@@ -62,11 +62,11 @@ def test_gold_standards_are_those_of_the_raters(sound):
     ratings = corpus.ratings()
     assert list(ratings.columns) == ["id", "rater", "time", "arousal", "valence"]
     assert sorted(ratings["rater"].unique()) == ["FF1", "FF2", "FF3", "FM1", "FM2", "FM3"]
-    labels = corpus.annotations().set_index("id")
+    labels = corpus.trajectories().set_index("id")
     for name in ("train_1", "dev_9"):
         for dimension in recola.DIMENSIONS:
             one = ratings[ratings["id"] == name].pivot_table(dimension, "time", "rater")
-            expected = annotations.gold_standard(one.to_numpy())
+            expected = trajectories.gold_standard(one.to_numpy())
             np.testing.assert_allclose(labels.loc[name, dimension], expected, atol=1e-6)
 
 
@@ -80,15 +80,15 @@ def test_the_gold_standard_weights_the_raters_means_by_their_agreement():
     np.testing.assert_allclose(metrics.agreement(ratings), weights)
     middle = ratings.mean(axis=0) @ weights / sum(weights)
     expected = np.mean([ratings[:, r] - ratings[:, r].mean() + middle for r in range(4)], axis=0)
-    np.testing.assert_allclose(annotations.gold_standard(ratings), expected)
+    np.testing.assert_allclose(trajectories.gold_standard(ratings), expected)
     against = np.stack([np.arange(5.0), -np.arange(5.0)], axis=1)  # nobody agrees: the plain mean
-    np.testing.assert_allclose(annotations.gold_standard(against), 0, atol=1e-12)
+    np.testing.assert_allclose(trajectories.gold_standard(against), 0, atol=1e-12)
 
 
 def test_arff_round_trip(tmp_path, random):
     values = random.normal(size=7501)
-    annotations.write_arff(tmp_path / "dev_1.arff", values)
-    table, problems = annotations.read_arff(tmp_path / "dev_1.arff")
+    trajectories.write_arff(tmp_path / "dev_1.arff", values)
+    table, problems = trajectories.read_arff(tmp_path / "dev_1.arff")
     assert not problems
     np.testing.assert_allclose(table["value"], values, atol=5e-7)
     assert table["time"].iloc[-1] == 300
@@ -173,7 +173,7 @@ def test_avec_2018_names(copy, tmp_path):
     (copy / "ratings_individual").rename(copy / "labels" / "individual")
     corpus = corpora.load("recola", copy)
     assert corpus.recordings["release"].eq("AVEC 2018").all()
-    assert len(corpus.annotations()) == 18 * 251
+    assert len(corpus.trajectories()) == 18 * 251
     assert len(corpus.ratings()) == 18 * 251 * 6
     copy.rename(tmp_path / "AVEC2018")  # the folder above is found as well
     assert corpora.load("recola", tmp_path, strict=False).root == tmp_path / "AVEC2018"
@@ -199,14 +199,14 @@ def test_the_raw_release(raw, sound):
     table = corpus.recordings.set_index("id")
     assert table["partition"].dropna().to_dict() == {"P16": "train", "P19": "dev", "P13": "test"}
     assert table["release"].eq("RECOLA").all()
-    labels = corpus.annotations()
-    same = corpora.load("recola", sound).annotations()
+    labels = corpus.trajectories()
+    same = corpora.load("recola", sound).trajectories()
     for dimension in recola.DIMENSIONS:
         computed = labels.loc[labels["id"] == "P16", dimension].to_numpy()
         np.testing.assert_allclose(computed, same.loc[same["id"] == "train_1", dimension], atol=1e-6)
     found = corpus.check()
-    assert "1 participants outside AVEC's 27 are in no partition: P17" in found["what"].tolist()
-    assert found["what"].str.contains("RECOLA-27, own test").any()
+    assert "not among AVEC's 27 participants, so in no partition and left out: P17" in found["what"].tolist()
+    assert found["remedy"].str.contains("RECOLA-27, own test").any()
     assert found["what"].str.contains("251 rows instead of 7501").sum() == 4
     assert found["remedy"].str.contains("missing recordings: P20, P21").any()
 
@@ -218,8 +218,8 @@ def test_a_folder_without_a_release_says_what_is_expected(tmp_path):
 
 def test_a_corpus_of_utterances_has_no_annotations(iemocap_miniature):
     corpus = corpora.load("iemocap", iemocap_miniature)
-    for use in (corpus.annotations, lambda: corpus.recordings):
-        with pytest.raises(SerkitError, match="iemocap has no continuous annotations"):
+    for use in (corpus.trajectories, lambda: corpus.recordings):
+        with pytest.raises(SerkitError, match="iemocap lacks what is needed here:\n  no trajectories"):
             use()
 
 
@@ -253,7 +253,7 @@ def test_a_manifest_of_recordings(manifest):
     assert table["rows"].tolist() == [41] * 4
     assert table["step"].tolist() == [0.1] * 4
     assert table["speaker"].tolist() == list("abcd")
-    labels = corpus.annotations()
+    labels = corpus.trajectories()
     assert list(labels.columns) == ["id", "time", "arousal", "liking"]
     assert labels.groupby("id").size().to_dict() == {"a": 41, "b": 41, "c": 41}
 

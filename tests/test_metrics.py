@@ -60,31 +60,36 @@ def test_pooled_and_by_fold_differ():
         {"fold": ["1", "1", "1", "2"], "label": ["a", "a", "b", "a"], "predicted": ["a", "a", "a", "b"]}
     )
     found = metrics.scores(table)
-    assert found["WA"] == 0.5
-    assert found["UA"] == pytest.approx((2 / 3 + 0) / 2)
+    assert found["WA pooled"] == 0.5
+    assert found["UA pooled"] == pytest.approx((2 / 3 + 0) / 2)
     assert found["WA fold mean"] == pytest.approx((2 / 3 + 0) / 2)
     assert found["UA fold mean"] == pytest.approx((0.5 + 0) / 2)
     assert found["WA fold sd"] == pytest.approx(np.std([2 / 3, 0], ddof=1))
-    assert found["floor WA"] == 0.75
-    assert found["floor UA"] == 0.5
+    assert found["WA floor"] == 0.75
+    assert found["UA floor"] == 0.5
     assert found["folds"] == 2
+    assert found["seeds"] == 1
+    assert found["utterances"] == 4
     assert np.isnan(metrics.scores(table[:3])["UA fold sd"])
 
 
-def test_the_interval_resamples_speakers(random):
-    """Utterances of a speaker are alike here, so the interval is that of 6 speakers, not of 600 utterances."""
-    right = np.repeat([True, True, True, False, False, False], 100)
-    table = pd.DataFrame(
-        {
-            "speaker": np.repeat(list("uvwxyz"), 100),
-            "label": ["a", "b"] * 300,
-            "predicted": np.where(right, ["a", "b"] * 300, "c"),
-        }
-    )
-    low, high = metrics.speaker_interval(table, metrics.wa)
-    assert low == pytest.approx(1 / 6, abs=0.05)
-    assert high == pytest.approx(5 / 6, abs=0.05)
-    assert metrics.speaker_interval(table, metrics.wa) == (low, high)
+def test_all_seeds_count():
+    """Pooled: the mean over seeds. By fold: over all folds and seeds alike."""
+    first = pd.DataFrame({"seed": 0, "fold": ["1", "1", "2", "2"], "label": list("abab"), "predicted": list("abab")})
+    second = first.assign(seed=1, predicted=list("aaba"))
+    found = metrics.scores(pd.concat([first, second]), {"WA": metrics.wa})
+    assert found["WA pooled"] == pytest.approx((1 + 1 / 4) / 2)
+    assert found["WA fold mean"] == pytest.approx(np.mean([1, 1, 0.5, 0]))
+    assert found["WA fold sd"] == pytest.approx(np.std([1, 1, 0.5, 0], ddof=1))
+    assert (found["folds"], found["seeds"], found["utterances"]) == (2, 2, 4)
+    assert metrics.scores(first, {"WA": metrics.wa})["WA pooled"] == 1
+
+
+def test_the_floor_of_ratings_is_the_best_constant():
+    """Labels are means of raters and predictions are classes: the commonest rating need not be a class."""
+    table = pd.DataFrame({"fold": "1", "label": [2.5, 2.5, 2.0, 1.0], "predicted": [2, 2, 1, 1]})
+    near = {"near": lambda rating, predicted: float(np.mean(np.abs(rating - predicted) < 0.75))}
+    assert metrics.scores(table, near)["near floor"] == 0.75
 
 
 @pytest.mark.parametrize("pair", [(["a"], ["a", "b"]), ([], []), ([["a"]], [["a"]])])
@@ -105,34 +110,11 @@ def test_other_measures_have_folds_and_floors(labels):
     table = pd.DataFrame({"fold": np.repeat(["1", "2"], 100), "label": true, "predicted": called})
     found = metrics.scores(table, {"MAF": metrics.macro_f1})
     by_fold = [reference.f1_score(true[half], called[half], average="macro") for half in (slice(100), slice(100, 200))]
-    assert found["MAF"] == pytest.approx(reference.f1_score(true, called, average="macro"))
+    assert found["MAF pooled"] == pytest.approx(reference.f1_score(true, called, average="macro"))
     assert found["MAF fold mean"] == pytest.approx(np.mean(by_fold))
     assert found["MAF fold sd"] == pytest.approx(np.std(by_fold, ddof=1))
-    assert found["floor MAF"] == pytest.approx(reference.f1_score(true, np.full(200, "a"), average="macro"))
-    assert "WA" not in found
-
-
-def test_relative_improvement(random):
-    """Half as good again for every speaker: the interval is that of one number. Two kinds of speakers widen it."""
-    speakers = np.repeat(list("uvwxyz"), 60)
-    true = np.tile(["a", "b"], 180)
-    place = np.tile(np.arange(60), 6)
-    table = pd.DataFrame({"speaker": speakers, "label": true})
-    old = table.assign(predicted=np.where(place < 40, true, "c"))
-    new = table.assign(predicted=true)
-    assert metrics.relative_improvement(new, old, metrics.wa) == pytest.approx((0.5, 0.5, 0.5))
-    some = table.assign(predicted=np.where((place < 40) | (speakers < "x"), true, "c")).sample(frac=1, random_state=1)
-    value, low, high = metrics.relative_improvement(some, old, metrics.wa)
-    assert value == pytest.approx(0.25)
-    assert low == pytest.approx(1 / 12, abs=0.03)
-    assert high == pytest.approx(5 / 12, abs=0.03)
-
-
-def test_relative_improvement_that_cannot_be():
-    table = pd.DataFrame({"speaker": ["u", "v"], "label": ["a", "b"], "predicted": ["a", "b"]})
-    assert np.isnan(metrics.relative_improvement(table, table.assign(predicted="c"), metrics.wa)).all()
-    with pytest.raises(SerkitError, match="tested on different speakers"):
-        metrics.relative_improvement(table, table[:1])
+    assert found["MAF floor"] == pytest.approx(reference.f1_score(true, np.full(200, "a"), average="macro"))
+    assert not any(name.startswith("WA") for name in found)
 
 
 def test_trajectories_pooled_and_by_recording(random):
@@ -155,14 +137,3 @@ def test_power_above_a_frequency():
     assert metrics.power_above(mixed, rate=25, frequency=5) == pytest.approx(0, abs=1e-6)
     assert metrics.power_above(time, rate=25) < 1e-4  # a slope is slow, although its ends differ
     assert metrics.power_above(np.ones(100), rate=25) == 0
-
-
-def test_one_speaker_has_no_interval():
-    predictions = pd.DataFrame({"speaker": "a", "label": ["x", "y", "x"], "predicted": ["x", "y", "y"]})
-    assert np.isnan(metrics.speaker_interval(predictions)).all()
-    change, low, high = metrics.relative_improvement(predictions, predictions.assign(predicted="x"), metrics.wa)
-    assert change == pytest.approx(0)
-    assert np.isnan(low)
-    assert np.isnan(high)
-    two = pd.concat([predictions, predictions.assign(speaker="b")])
-    assert np.isfinite(metrics.speaker_interval(two)).all()

@@ -1,4 +1,4 @@
-"""serkit.corpora.miniature: the same seed gives the same bytes, and emotions can be told, but not perfectly."""
+"""serkit.corpora.miniatures: the same seed gives the same bytes, and emotions can be told, but not perfectly."""
 
 import numpy as np
 import pytest
@@ -10,8 +10,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from serkit import audio, corpora, files, metrics
-from serkit.corpora import miniature, miniature_recola, recola
-from serkit.corpora.synthesis import Manner, Voice, plan_words, speak
+from serkit.corpora import miniatures
+from serkit.corpora.loaders import recola
+from serkit.corpora.miniatures import iemocap as miniature_iemocap
+from serkit.corpora.miniatures import recola as miniature_recola
+from serkit.corpora.miniatures.synthesis import Manner, Voice, plan_words, speak
 from serkit.errors import SerkitError
 
 EMOTIONS = ["neutral", "happy", "sad", "angry"]
@@ -19,7 +22,7 @@ EMOTIONS = ["neutral", "happy", "sad", "angry"]
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    return corpora.load("iemocap", miniature.write("iemocap", tmp_path_factory.mktemp("miniature") / "iemocap"))
+    return corpora.load("iemocap", miniatures.write("iemocap", tmp_path_factory.mktemp("miniature") / "iemocap"))
 
 
 def content(root):
@@ -28,11 +31,11 @@ def content(root):
 
 def test_the_same_seed_gives_the_same_bytes(corpus, tmp_path, monkeypatch):
     monkeypatch.setenv("SERKIT_CACHE", str(tmp_path))
-    again = miniature.ensure("iemocap")
+    again = miniatures.ensure("iemocap")
     assert again.parent == tmp_path / "miniature"
     assert content(again) == content(corpus.root)
     (again / "kept").touch()
-    assert miniature.ensure("iemocap") == again
+    assert miniatures.ensure("iemocap") == again
     assert (again / "kept").exists()  # it was not written a second time
     assert [path.name for path in again.parent.iterdir()] == [again.name]
 
@@ -114,9 +117,11 @@ def test_vowels_have_their_formants():
 
 def test_another_seed_gives_other_voices(corpus, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        miniature, "DIALOGUES", {session: names[-1:] * 4 for session, names in miniature.DIALOGUES.items()}
+        miniature_iemocap,
+        "DIALOGUES",
+        {session: names[-1:] * 4 for session, names in miniature_iemocap.DIALOGUES.items()},
     )
-    other = corpora.load("iemocap", miniature.write("iemocap", tmp_path / "other", seed=1), strict=False)
+    other = corpora.load("iemocap", miniatures.write("iemocap", tmp_path / "other", seed=1), strict=False)
     ours = content(corpus.root)
     shared = {name: digest for name, digest in content(other.root).items() if name.endswith(".wav") and name in ours}
     assert shared
@@ -126,17 +131,17 @@ def test_another_seed_gives_other_voices(corpus, tmp_path, monkeypatch):
 def test_only_an_empty_folder_or_a_miniature_is_written_over(tmp_path, monkeypatch):
     (tmp_path / "thesis.txt").touch()
     with pytest.raises(SerkitError, match="is not empty and no miniature; name another folder"):
-        miniature.write("iemocap", tmp_path)
+        miniatures.write("iemocap", tmp_path)
     assert (tmp_path / "thesis.txt").exists()
     with pytest.raises(SerkitError, match="unknown miniature 'iemocab'"):
-        miniature.write("iemocab", tmp_path / "new")
+        miniatures.write("iemocab", tmp_path / "new")
 
     def fail(*_):
         raise OSError("broken")
 
-    monkeypatch.setattr(miniature, "_write_dialogue", fail)
+    monkeypatch.setattr(miniature_iemocap, "_write_dialogue", fail)
     with pytest.raises(OSError, match="broken"):
-        miniature.write("iemocap", tmp_path / "new")
+        miniatures.write("iemocap", tmp_path / "new")
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]  # all or nothing
 
 
@@ -145,11 +150,11 @@ def conversations(tmp_path_factory):
     """The miniature of RECOLA, with recordings of 20 seconds."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(miniature_recola, "SECONDS", 20)
-        return corpora.load("recola", miniature.write("recola", tmp_path_factory.mktemp("miniature") / "recola"))
+        return corpora.load("recola", miniatures.write("recola", tmp_path_factory.mktemp("miniature") / "recola"))
 
 
 def test_conversations_are_annotated_smoothly_and_test_labels_withheld(conversations):
-    labels = conversations.annotations()
+    labels = conversations.trajectories()
     assert sorted(labels["id"].unique()) == [f"{part}_{n}" for part in ("dev", "train") for n in range(1, 10)]
     for dimension in recola.DIMENSIONS:
         rough = [metrics.power_above(part[dimension], rate=25) for _, part in labels.groupby("id")]
@@ -171,7 +176,7 @@ def test_annotations_follow_what_is_heard_some_seconds_later(conversations):
     """The level of speech goes with arousal; the delay is where the two agree best."""
     table = conversations.recordings.set_index("id")
     agreement = []
-    for name, part in conversations.annotations().groupby("id"):
+    for name, part in conversations.trajectories().groupby("id"):
         signal, _ = audio.read(table.loc[name, "path"])
         power = (signal.astype(float) ** 2).reshape(-1, 640).mean(axis=1)  # every 40 ms
         power = np.convolve(power, np.ones(25) / 25, "same")
@@ -188,7 +193,7 @@ def test_a_conversation_is_the_seeds(conversations, tmp_path, monkeypatch):
     monkeypatch.setattr(recola, "PARTITIONS", ("dev",))
     ours = content(conversations.root)
     for seed, same in ((0, True), (1, False)):
-        other = content(miniature.write("recola", tmp_path / str(seed), seed))
+        other = content(miniatures.write("recola", tmp_path / str(seed), seed))
         other.pop(corpora.MARKER)
         assert len(other) == 9 * 5
         assert {ours[name] == digest for name, digest in other.items()} == {same}

@@ -180,3 +180,13 @@ def test_other_rates_are_resampled(tmp_path):
     stored = store(pd.DataFrame({"id": ["a"], "path": [str(tmp_path / "a.wav")]}), tmp_path, linear_spectrogram)
     assert stored["a"].shape == (100, 400)
     assert (stored["a"][5:90].argmax(axis=1) == 100).all()
+
+
+def test_trimmed_audio_makes_another_store(utterances, tmp_path):
+    signal, _ = audio.read(utterances["path"].iloc[0])
+    audio.write(utterances["path"].iloc[0], np.concatenate([np.full(RATE, 1e-4), signal, np.full(RATE, 1e-4)]), RATE)
+    whole, trimmed = store(utterances, tmp_path), store(utterances, tmp_path, trim=40.0)
+    name = utterances["id"].iloc[0]
+    assert whole.directory != trimmed.directory
+    assert len(whole[name]) - len(trimmed[name]) == pytest.approx(200, abs=5)  # frames of 10 ms
+    assert len(whole["u0"]) == len(trimmed["u0"])

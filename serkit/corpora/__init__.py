@@ -13,37 +13,47 @@ Columns of `Corpus.utterances` (absent values are NaN or None):
   code: the corpus' own code.
 * valence, activation, dominance: on the corpus' own scale.
 * start, end: seconds in the dialogue. text: what is said.
-* partition ("train", "dev", "test") and rows, in a corpus that is annotated continuously: a row is a recording
-  there, and `Corpus.annotations` has what changes within it.
-* then the columns that only this corpus has; its module says which.
+* then the columns that only this corpus has, such as partition ("train", "dev", "test"); its loader says which. In a
+  corpus that is annotated continuously a row is a recording, and `Corpus.trajectories` has what changes within it.
+
+Each corpus is a module of `serkit.corpora.loaders`, each synthetic twin one of `serkit.corpora.miniatures`.
 """
 
-import importlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 
 import pandas as pd
 
-from serkit.corpora.common import COLUMNS, LABELS, LEVELS, RATING_COLUMNS, WORD_COLUMNS, Problem, audio_problems
+from serkit.corpora import miniatures
+from serkit.corpora.checks import LEVELS, Problem, audio_problems
+from serkit.corpora.loaders import NAMES, module
+from serkit.corpora.table import COLUMNS, LABELS, MARKER, RATING_COLUMNS, WORD_COLUMNS
 from serkit.errors import SerkitError, one_of
 
-__all__ = ["COLUMNS", "LABELS", "MARKER", "NAMES", "Corpus", "Problem", "load", "module"]
+__all__ = [
+    "COLUMNS",
+    "LABELS",
+    "MARKER",
+    "NAMES",
+    "Corpus",
+    "Problem",
+    "lacking",
+    "load",
+    "miniatures",
+    "module",
+    "require",
+]
 
-# Each name is a module of this package; `serkit.corpora.common` says what such a module holds.
-NAMES = ("ami", "cheavd", "continuous", "iemocap", "librispeech", "manifest", "ravdess", "recola")
-MARKER = "SERKIT_MINIATURE.json"
 LISTED_PROBLEMS = 5
-
-
-def module(name: str) -> ModuleType:
-    """Return the module of a corpus: its constants TITLE, CITATION, LICENCE, REDISTRIBUTABLE and HOW_TO_GET.
-
-    Raises:
-        SerkitError: there is no such corpus.
-    """
-    return importlib.import_module(f"serkit.corpora.{one_of(name, NAMES, 'corpus')}")
+READERS = ("trajectories", "ratings", "words")  # what a loader may have besides its table
+REMEDIES = {  # of what `require` misses in a corpus
+    "label": "take a corpus with emotion labels, such as iemocap, or fill the column label of a manifest",
+    "trajectories": "take recola, or describe the recordings and their annotations in a CSV file: continuous",
+    "ratings": "take a corpus with single ratings, such as iemocap or recola",
+    "words": "take a corpus with word times, such as iemocap or ami",
+}
 
 
 @dataclass
@@ -65,11 +75,15 @@ class Corpus:
     miniature: bool = False
     expected: dict[str, int] | None = field(default=None, repr=False)
     problems: list[Problem] = field(default_factory=list, repr=False)
+    _checked: dict[tuple[bool, int], pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def title(self) -> str:
-        """The corpus' full name."""
-        return module(self.name).TITLE + (" (synthetic miniature)" if self.miniature else "")
+        """The corpus' full name, and what must be said wherever its results are shown."""
+        said = ["synthetic miniature"] if self.miniature else []
+        if "note" in self.utterances:
+            said += self.utterances["note"].dropna().unique().tolist()
+        return module(self.name).TITLE + (f" ({'; '.join(said)})" if said else "")
 
     @property
     def citation(self) -> str:
@@ -89,6 +103,8 @@ class Corpus:
     def check(self, deep: bool = False) -> pd.DataFrame:
         """List everything about this copy that is not as published.
 
+        A copy is examined once; load it again after files of it were changed.
+
         Args:
             deep: decode every audio file instead of reading its header only.
 
@@ -96,31 +112,68 @@ class Corpus:
             Columns level ("error", "warning" or "note"), what, where and remedy; errors first.
         """
         source, table = module(self.name), self.utterances
-        durations = table["end"] - table["start"]
-        found = self.problems + audio_problems(table["path"], source.SAMPLE_RATES, source.STEREO, deep, durations)
-        found += source.check(self.root, table, self.expected, deep)
-        found.sort(key=lambda problem: LEVELS.index(problem.level))  # stable: the order of finding remains
-        return pd.DataFrame(found, columns=Problem._fields)
+        state = deep, int(pd.util.hash_pandas_object(table, index=False).sum())  # a changed table is another one
+        if state not in self._checked:
+            durations = table["end"] - table["start"]
+            found = self.problems + audio_problems(table["path"], source.SAMPLE_RATES, source.STEREO, deep, durations)
+            found += source.check(self.root, table, self.expected, deep)
+            found.sort(key=lambda problem: LEVELS.index(problem.level))  # stable: the order of finding remains
+            self._checked[state] = pd.DataFrame(found, columns=Problem._fields)
+        return self._checked[state].copy()
 
-    def select(self, labels: list[str], style: str = "") -> pd.DataFrame:
+    @property
+    def complete(self) -> bool:
+        """Whether this is the whole corpus itself: no miniature, no part of it, and no error in its check.
+
+        Published counts hold for such a copy only.
+        """
+        source = module(self.name)
+        whole = not self.miniature and (not hasattr(source, "whole") or source.whole(self.root, self.utterances))
+        return whole and not (self.check()["level"] == "error").any()
+
+    def counts(self) -> pd.DataFrame:
+        """Count what is published of the corpus, whether it agrees or not.
+
+        Returns:
+            Columns figure ("utterances", "improvised ang"), counted and published; NaN where there is no such figure.
+        """
+        source = module(self.name)
+        counted = {"utterances": len(self.utterances), "speakers": self.utterances["speaker"].nunique()}
+        if hasattr(source, "count"):
+            counted |= source.count(self.root, self.utterances)
+        due = getattr(source, "PUBLISHED", {}) if self.expected is None else self.expected
+        return pd.DataFrame(
+            [(figure, counted.get(figure), due.get(figure)) for figure in {**counted, **due}],
+            columns=["figure", "counted", "published"],
+        ).astype({"counted": float, "published": float})
+
+    def select(self, labels: list[str], style: str = "", merge: dict[str, str] | None = None) -> pd.DataFrame:
         """Take the utterances of a protocol: those with one of `labels`, spoken in `style`.
 
         Args:
             labels: label words; each must occur.
             style: "improvised" or "scripted"; ignored in a corpus that has one style only, and when empty.
+            merge: labels that count as another one: ``{"excited": "happy"}``. The column code keeps the corpus' own.
 
         Returns:
             Rows of `utterances`, renumbered.
 
         Raises:
-            SerkitError: a label or the style does not occur, or a label does not within that style.
+            SerkitError: a label or the style does not occur, a label does not within that style, or a merged label is
+                among `labels` or merged into one that is not.
         """
-        table = self.utterances
-        for label in labels:
-            one_of(label, table["label"].dropna().unique(), f"label of {self.name}")
+        table, merge = self.utterances, dict(merge or {})
+        for label in [*labels, *merge]:
+            if label not in merge.values():  # which need not occur by itself
+                one_of(label, table["label"].dropna().unique(), f"label of {self.name}")
+        for label, other in merge.items():
+            if label in labels:
+                raise SerkitError(f"{label!r} is merged into {other!r} and a class of its own: choose one of the two")
+            one_of(other, labels, f"class to merge {label!r} into")
         styles = table["style"].dropna().unique()
         if style and len(styles) > 1:
             table = table[table["style"] == one_of(style, styles, f"style of {self.name}")]
+        table = table.assign(label=table["label"].replace(merge))
         table = table[table["label"].isin(labels)]
         for label in labels:
             if not (table["label"] == label).any():
@@ -131,24 +184,26 @@ class Corpus:
     def recordings(self) -> pd.DataFrame:
         """The utterances of a corpus that is annotated continuously, where each is a recording.
 
-        Columns as in `utterances`; partition is "train", "dev" or "test" (None is in none of them), rows is the number
-        of values that an annotation of the recording has, whether it is there or not.
+        Columns as in `utterances`; partition is "train", "dev" or "test", and a recording that is in none of them is
+        left out (`check` names it); rows is the number of values that a trajectory of the recording has, whether it is
+        there or not.
 
         Raises:
             SerkitError: the corpus has labels of whole utterances only.
         """
-        _continuous(self.name)
-        return self.utterances
+        require(self, ["trajectories"])
+        return self.utterances.dropna(subset="partition").reset_index(drop=True)
 
-    def annotations(self) -> pd.DataFrame:
-        """Read the continuous annotations: columns id, time (seconds) and one a dimension, such as arousal.
+    def trajectories(self) -> pd.DataFrame:
+        """Read the continuous annotations of `recordings`: columns id, time (seconds) and one a dimension.
 
         A recording whose labels are withheld has no row.
 
         Raises:
             SerkitError: the corpus has labels of whole utterances only.
         """
-        return _continuous(self.name).annotations(self.root)
+        names = self.recordings["id"]
+        return self._of(module(self.name).trajectories(self.root), names)
 
     def words(self) -> pd.DataFrame:
         """Read the word alignment: columns id, word, start and end, in seconds from the utterance's start.
@@ -163,18 +218,17 @@ class Corpus:
 
         One row an utterance and rater; several labels of one rater are joined by "; ". `self_report` is
         true where speakers rate themselves. In a corpus that is annotated continuously: columns id, rater, time
-        (seconds) and one a dimension. The frame is empty for a corpus that has none.
+        (seconds) and one a dimension, of `recordings`. The frame is empty for a corpus that has none.
         """
         source = module(self.name)
-        return source.ratings(self.root) if hasattr(source, "ratings") else pd.DataFrame(columns=RATING_COLUMNS)
+        if not hasattr(source, "ratings"):
+            return pd.DataFrame(columns=RATING_COLUMNS)
+        table = source.ratings(self.root)
+        return self._of(table, self.recordings["id"]) if hasattr(source, "trajectories") else table
 
-
-def _continuous(name: str) -> ModuleType:
-    """The module of a corpus that is annotated continuously."""
-    source = module(name)
-    if not hasattr(source, "annotations"):
-        raise SerkitError(f"{name} has no continuous annotations: use its utterances, or another corpus")
-    return source
+    @staticmethod
+    def _of(table: pd.DataFrame, names: pd.Series) -> pd.DataFrame:
+        return table[table["id"].isin(names)].reset_index(drop=True)
 
 
 def load(name: str, root: Path | str, strict: bool = True) -> Corpus:
@@ -199,6 +253,36 @@ def load(name: str, root: Path | str, strict: bool = True) -> Corpus:
     if strict:
         _require_sound(corpus)
     return corpus
+
+
+def require(corpus: Corpus, needs: Iterable[str]) -> Corpus:
+    """Return `corpus` if it has what a paper needs.
+
+    Args:
+        corpus: any.
+        needs: columns of `Corpus.utterances`, each with at least one value; and "trajectories", "ratings" or "words".
+
+    Raises:
+        SerkitError: something is missing; the message names all of it, each with what to do.
+    """
+    missing = lacking(corpus, needs)
+    if not missing:
+        return corpus
+    lines = [
+        f"  no {name}\n    -> {REMEDIES.get(name, f'fill the column {name} of a manifest, or take another corpus')}"
+        for name in missing
+    ]
+    raise SerkitError(f"{corpus.name} lacks what is needed here:\n" + "\n".join(lines))
+
+
+def lacking(corpus: Corpus, needs: Iterable[str]) -> list[str]:
+    """List what of `needs`, as in `require`, a corpus does not have."""
+    table, source = corpus.utterances, module(corpus.name)
+    return [
+        name
+        for name in needs
+        if not (hasattr(source, name) if name in READERS else name in table and table[name].notna().any())
+    ]
 
 
 def _require_sound(corpus: Corpus) -> None:

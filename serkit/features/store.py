@@ -3,9 +3,10 @@
 `extract` works through the utterances in parallel, in parts of a few dozen. Every part is written
 atomically, so that an interrupted extraction goes on where it stopped; the finished store is one
 ``features.npy`` (all frames, one utterance after the other), an index and a note of the settings. The
-folder's name is the key of everything that the values depend on: front end and its code, settings, and
-the content of every audio file. Change one and the features are made anew; change nothing and they are
-found again.
+folder's name is the key of everything that the values depend on: front end, settings, the content of
+every audio file, the code of the front end, of reading and resampling audio and of writing the parts, and
+the versions of the libraries that these use (see `serkit.fingerprints`). Change one and the features are
+made anew; change nothing and they are found again.
 """
 
 import json
@@ -87,6 +88,7 @@ def extract(
     sample_rate: int = 16000,
     directory: Path | str | None = None,
     workers: int | None = None,
+    trim: float = 0.0,
 ) -> Features:
     """Run a front end over every utterance, once.
 
@@ -96,6 +98,8 @@ def extract(
         settings: what to pass on to it; plain values.
         sample_rate: in Hz; audio of another rate is resampled.
         directory: where stores are kept; default the user's cache folder.
+        trim: cut the silence before and after the speech, where it is that many dB under the loudest frame (see
+            `serkit.audio.trim`); 0 keeps it. Times in the corpus' table then no longer fit the frames.
         workers: processes; default one a core, at most one a part of 64 utterances or 64 MB.
 
     Returns:
@@ -113,13 +117,7 @@ def extract(
         raise SerkitError(f"utterance {utterances['id'][utterances['id'].duplicated()].iloc[0]!r} is listed twice")
     utterances = utterances.sort_values("id")
     hashes = _hash_all(utterances["path"])
-    about = {
-        "front_end": front_end.__name__,
-        "settings": settings,
-        "sample_rate": sample_rate,
-        "code": fingerprints.of_function(front_end),
-        "utterances": dict(zip(utterances["id"], hashes, strict=True)),
-    }
+    about = _about(front_end, settings, sample_rate, trim, dict(zip(utterances["id"], hashes, strict=True)))
     home = Path(directory) if directory else files.cache_dir() / "features"
     final = home / f"{front_end.__name__}-{files.content_key(about)}"
     if final.is_dir():
@@ -130,7 +128,9 @@ def extract(
     waiting = [job for job in jobs if not job[0].exists()]
     count = min(workers or os.cpu_count() or 1, max(len(waiting), 1))
     done = Parallel(n_jobs=count, return_as="generator_unordered")(
-        delayed(_extract_part)(path, list(zip(part["id"], part["path"], strict=True)), front_end, settings, sample_rate)
+        delayed(_extract_part)(
+            path, list(zip(part["id"], part["path"], strict=True)), front_end, settings, sample_rate, trim
+        )
         for path, part in waiting
     )
     bad = [problem for problems in track(done, f"{front_end.__name__}", len(waiting)) for problem in problems]
@@ -146,6 +146,19 @@ def extract(
     return Features(final)
 
 
+def _about(front_end: Callable, settings: dict, sample_rate: int, trim: float, hashes: dict[str, str]) -> dict:
+    """All that the values of a store depend on; `hashes` holds the digest of each utterance's file."""
+    return {
+        "front_end": front_end.__name__,
+        "settings": settings,
+        "sample_rate": sample_rate,
+        "trim": trim,
+        "code": fingerprints.of_function(front_end),
+        "reading and writing": [fingerprints.of_function(function) for function in TOUCHING],
+        "utterances": hashes,
+    }
+
+
 def _parts(utterances: pd.DataFrame) -> list[pd.DataFrame]:
     """Divide the utterances into parts whose features fit into memory, be they words or meetings."""
     sizes = [Path(path).stat().st_size for path in utterances["path"]]
@@ -158,7 +171,9 @@ def _parts(utterances: pd.DataFrame) -> list[pd.DataFrame]:
     return [utterances.iloc[first:last] for first, last in zip(firsts, [*firsts[1:], len(utterances)], strict=True)]
 
 
-def _extract_part(path: Path, items: list, front_end: Callable, settings: dict, sample_rate: int) -> list[str]:
+def _extract_part(
+    path: Path, items: list, front_end: Callable, settings: dict, sample_rate: int, trim: float
+) -> list[str]:
     """Write one part; return what is wrong with its utterances instead when something is."""
     problems, arrays = [], {}
     for name, source in items:
@@ -166,6 +181,8 @@ def _extract_part(path: Path, items: list, front_end: Callable, settings: dict, 
             signal, _ = audio.read(source, sample_rate)
             if not signal.any():
                 raise SerkitError(f"{source} is digital silence throughout")
+            if trim:
+                signal = audio.trim(signal, sample_rate, trim)
             values = np.asarray(front_end(signal, sample_rate, **settings), np.float32)
             if not np.isfinite(values).all():
                 raise SerkitError(f"{front_end.__name__} gives a value that is not finite for {source}")
@@ -215,3 +232,6 @@ def _hash_all(paths: pd.Series) -> list[str]:
         )
     with ThreadPoolExecutor() as pool:  # hashing releases the interpreter
         return list(pool.map(files.sha256, paths))
+
+
+TOUCHING = (_extract_part, _assemble)  # what values go through besides the front end; the key follows their code

@@ -33,6 +33,21 @@ CONSONANTS = {
 }  # fmt: skip
 VOWEL_SECONDS = 0.12
 
+LEXICON = {
+    "WHAT": "wat", "DO": "du", "YOU": "yu", "MEAN": "min", "NO": "no", "I": "ai", "REALLY": "rili", "NEED": "nid",
+    "TO": "tu", "SEE": "si", "THE": "d@", "FORM": "form", "TODAY": "t@de", "WE": "wi", "WAITED": "wetId",
+    "AN": "An", "HOUR": "aur", "HERE": "hir", "HE": "hi", "CALLED": "kold", "ME": "mi", "LAST": "lAst",
+    "NIGHT": "nait", "AND": "And", "SAID": "sed", "IT": "It", "WAS": "waz", "FINE": "fain", "LET": "let",
+    "US": "as", "GO": "go", "HOME": "hom", "NOW": "nau", "MAYBE": "mebi", "SOMEONE": "samwan", "LOST": "lost",
+    "MY": "mai", "BAG": "bAg", "THERE": "der", "IS": "Iz", "NOTHING": "natIn", "LEFT": "left",
+}  # fmt: skip
+SENTENCES = (
+    "WHAT DO YOU MEAN", "NO", "I REALLY NEED TO SEE THE FORM TODAY", "WE WAITED AN HOUR HERE",
+    "HE CALLED ME LAST NIGHT AND SAID IT WAS FINE", "LET US GO HOME NOW", "MAYBE SOMEONE LOST MY BAG THERE",
+    "THERE IS NOTHING LEFT", "YOU SAID IT WAS HERE", "I NEED TO GO", "WE LOST IT", "IS IT REALLY FINE",
+    "SOMEONE CALLED MY HOME TODAY AND SAID NOTHING", "NOW LET ME SEE",
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Voice:
@@ -92,6 +107,30 @@ class Segment:
 
     phone: str  # "" is silence
     seconds: float
+
+
+# How each label sounds; see `Manner` for the units.
+MANNERS = {
+    "neu": Manner(pitch=0.0, pitch_range=1.6, rate=1.0, level=0.0, tilt=0.0, breath=0.0, smile=0.0),
+    "hap": Manner(pitch=4.0, pitch_range=3.4, rate=1.1, level=2.5, tilt=1.6, breath=0.0, smile=0.06),
+    "sad": Manner(pitch=-1.2, pitch_range=1.0, rate=0.8, level=-4.0, tilt=-3.0, breath=0.05, smile=-0.02),
+    "ang": Manner(pitch=2.0, pitch_range=2.6, rate=1.15, level=5.0, tilt=4.0, breath=0.0, smile=-0.02),
+    "exc": Manner(pitch=5.0, pitch_range=4.0, rate=1.2, level=4.0, tilt=2.2, breath=0.0, smile=0.05),
+    "fru": Manner(pitch=1.0, pitch_range=2.0, rate=1.02, level=2.0, tilt=1.6, breath=0.01, smile=-0.01),
+    "sur": Manner(pitch=5.0, pitch_range=3.6, rate=1.05, level=2.0, tilt=0.8, breath=0.0, smile=0.02),
+    "fea": Manner(pitch=3.5, pitch_range=2.0, rate=1.2, level=-1.0, tilt=-0.5, breath=0.05, smile=0.0),
+    "dis": Manner(pitch=-1.0, pitch_range=1.8, rate=0.9, level=1.0, tilt=1.0, breath=0.01, smile=-0.03),
+    "oth": Manner(pitch=0.5, pitch_range=2.0, rate=1.0, level=0.0, tilt=0.0, breath=0.01, smile=0.0),
+    "xxx": Manner(pitch=1.0, pitch_range=2.2, rate=1.0, level=1.0, tilt=0.4, breath=0.01, smile=0.0),
+}
+
+
+def voice_of(random: np.random.Generator, female: bool) -> Voice:
+    """Draw a speaker's voice."""
+    pitch, formants = (200.0, 1.16) if female else (115.0, 1.0)
+    return Voice(
+        pitch * 2 ** random.uniform(-0.25, 0.25), formants * random.uniform(0.95, 1.05), random.uniform(0.01, 0.04)
+    )
 
 
 def plan_words(

@@ -4,10 +4,10 @@ Facts: recordings of one speaker each, 300 s at 44.1 kHz; arousal and valence in
 women, 7501 values each. AVEC 2016 and AVEC 2018 (its gold-standard challenge) divided 27 of them into train, dev and
 test, nine each, with a gold standard of train and dev only: the organisers keep the labels of the test recordings.
 The raw release has 23 public participants of 46 by number, those of train and dev among them, without gold standards:
-here they are computed from the raters as AVEC 2016 did (`serkit.corpora.annotations.gold_standard`).
+here they are computed from the raters as AVEC 2016 did (`serkit.corpora.trajectories.gold_standard`).
 
 Extra columns: partition ("train", "dev", "test"; None in the raw release outside the 27), release ("AVEC 2016", "AVEC
-2018" or "RECOLA") and rows, the number of values that an annotation of this recording has. `Corpus.annotations` has
+2018" or "RECOLA") and rows, the number of values that an annotation of this recording has. `Corpus.trajectories` has
 the gold standards, `Corpus.ratings` the single raters. Sources: Ringeval et al. 2013; Valstar et al. 2016. The
 participants of each partition are those that users of both releases report; their order within it is not known.
 """
@@ -19,8 +19,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serkit.corpora import annotations as trajectories
-from serkit.corpora.common import Problem, count_problems, listing, require_folder, utterance_table
+from serkit.corpora.checks import Problem, count_problems, listing, require_folder
+from serkit.corpora.table import PARTITIONS, utterance_table
+from serkit.corpora.trajectories import (
+    RESTORE,
+    STEP,
+    gold_standard,
+    length_problem,
+    read_arff,
+    read_csv,
+    rows_of,
+)
 from serkit.errors import SerkitError
 
 TITLE = "Remote collaborative and affective interactions (RECOLA)"
@@ -54,7 +63,6 @@ SAMPLE_RATES = (44100, 16000)  # the release has the first; the miniature and re
 STEREO = "note"
 
 DIMENSIONS = ("arousal", "valence")
-PARTITIONS = ("train", "dev", "test")
 PARTICIPANTS = {
     "train": (16, 21, 23, 25, 37, 39, 41, 46, 56),
     "dev": (19, 26, 28, 30, 34, 42, 45, 64, 65),
@@ -128,13 +136,13 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
                 table, found = _gold_standard(label, layout)
                 problems += found
                 parsed[dimension] = len(table)
-                problems += trajectories.length_problem(label, len(table), trajectories.STEP, str(path), "warning")
-            elif _partition(path.stem) != "test":
+                problems += length_problem(label, len(table), STEP, str(path), "warning")
+            elif _partition(path.stem) in ("train", "dev"):
                 remedy = "copy it from the original, or remove the recording"
                 problems.append(Problem("error", f"no {dimension} annotation of {path.stem}", str(label), remedy))
         if len(set(parsed.values())) > 1:
             what = f"{path.stem}: " + ", ".join(f"{number} rows of {name}" for name, number in parsed.items())
-            problems.append(Problem("error", what, str(root / layout.labels), trajectories.RESTORE))
+            problems.append(Problem("error", what, str(root / layout.labels), RESTORE))
         rows.append(
             {
                 "id": path.stem,
@@ -143,9 +151,12 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
                 "style": "improvised",
                 "partition": _partition(path.stem),
                 "release": layout.release,
-                "rows": max(parsed.values()) if parsed else trajectories.rows_of(str(path)),
+                "rows": max(parsed.values()) if parsed else 0,
             }
         )
+    usual = max((row["rows"] for row in rows), default=0)
+    for row in rows:
+        row["rows"] = row["rows"] or rows_of(row["path"], STEP, usual)
     problems += _rating_problems(root, layout)
     return root, utterance_table(rows, extra=["partition", "release", "rows"]), problems
 
@@ -157,7 +168,7 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     due = ROWS if expected is None else expected["rows of an annotation"]
     labels = {name: path for (_, name), path in _label_files(root, layout).items()}
     problems = [
-        Problem("error", f"{row.rows} rows instead of {due}", str(labels[row.id]), trajectories.RESTORE)
+        Problem("error", f"{row.rows} rows instead of {due}", str(labels[row.id]), RESTORE)
         for row in utterances[utterances["id"].isin(labels)].itertuples()
         if row.rows != due
     ]
@@ -180,7 +191,13 @@ def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:
     return found
 
 
-def annotations(root: Path) -> pd.DataFrame:
+def whole(root: Path, utterances: pd.DataFrame) -> bool:
+    """Whether all 27 recordings of AVEC are there; the raw release has no test recordings."""
+    del root
+    return utterances["partition"].value_counts().to_dict() == dict.fromkeys(PARTITIONS, 9)
+
+
+def trajectories(root: Path) -> pd.DataFrame:
     """Read the gold standards: columns id, time (seconds), arousal and valence; one row 25 times a second."""
     layout = _find(root)[1]
     tables = []
@@ -190,7 +207,7 @@ def annotations(root: Path) -> pd.DataFrame:
             path = root / layout.labels / dimension / f"{name}{layout.suffix}"
             parts[dimension] = _gold_standard(path, layout)[0]["value"] if path.is_file() else pd.Series(dtype=float)
         table = pd.DataFrame(parts)
-        table.insert(0, "time", np.round(trajectories.STEP * np.arange(len(table)), 2))
+        table.insert(0, "time", np.round(STEP * np.arange(len(table)), 2))
         table.insert(0, "id", name)
         tables.append(table)
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=["id", "time", *DIMENSIONS])
@@ -202,7 +219,7 @@ def ratings(root: Path) -> pd.DataFrame:
     parts = {dimension: [] for dimension in DIMENSIONS}
     for dimension in DIMENSIONS:
         for path in listing(folder / dimension, "*.csv"):
-            table = trajectories.read_csv(path)[0].melt("time", var_name="rater", value_name=dimension)
+            table = read_csv(path)[0].melt("time", var_name="rater", value_name=dimension)
             parts[dimension].append(table.assign(id=path.stem))
     if not all(parts.values()):
         return pd.DataFrame(columns=[*keys, *DIMENSIONS])
@@ -262,12 +279,10 @@ def _wavs_below(root: Path) -> list[Path]:
 def _gold_standard(path: Path, layout: Layout) -> tuple[pd.DataFrame, list[Problem]]:
     """Read a gold standard, or compute it from the raters: columns time and value."""
     if layout.gold:
-        return trajectories.read_arff(path)
-    table, problems = trajectories.read_csv(path)
+        return read_arff(path)
+    table, problems = read_csv(path)
     given = table.drop(columns="time").to_numpy()
-    value = (
-        trajectories.gold_standard(given) if np.isfinite(given).all() and given.size else np.full(len(given), np.nan)
-    )
+    value = gold_standard(given) if np.isfinite(given).all() and given.size else np.full(len(given), np.nan)
     return pd.DataFrame({"time": table["time"], "value": value}), problems
 
 
@@ -289,7 +304,7 @@ def _rating_problems(root: Path, layout: Layout) -> list[Problem]:
     for dimension in DIMENSIONS:
         for path in listing(root / layout.ratings / dimension, "*.csv"):
             # Only the human reference is taken from them.
-            problems += [problem._replace(level="warning") for problem in trajectories.read_csv(path)[1]]
+            problems += [problem._replace(level="warning") for problem in read_csv(path)[1]]
     return problems
 
 
@@ -299,11 +314,16 @@ def _release_problems(root: Path, utterances: pd.DataFrame, layout: Layout) -> l
     outside = utterances.loc[utterances["partition"].isna(), "id"]
     problems = []
     if len(outside):
-        what = f"{len(outside)} participants outside AVEC's 27 are in no partition: {', '.join(outside)}"
-        problems.append(Problem("note", what, str(root), "nothing to do"))
+        what = f"not among AVEC's 27 participants, so in no partition and left out: {', '.join(outside)}"
+        problems.append(Problem("note", what, str(root), "nothing to do; a CSV file (continuous) may divide them anew"))
     if labelled:
-        what = f"labels of {len(labelled)} test recordings: a test on them is not the organisers' (RECOLA-27, own test)"
-        problems.append(Problem("note", what, str(root), "say so beside the result"))
+        what = (
+            f"{len(labelled)} test recordings have labels: a score on them is not the organisers', who withheld theirs"
+        )
+        problems.append(Problem("note", what, str(root), "write 'RECOLA-27, own test' beside the result"))
+    if not layout.gold and "test" not in set(utterances["partition"]):
+        what = "the raw release has no test recordings: AVEC's test participants are not public"
+        problems.append(Problem("note", what, str(root), "nothing to do: results are those of the dev partition"))
     if not layout.gold:
         what = "the raw release: gold standards are computed from the raters, and are not AVEC's files"
         problems.append(Problem("note", what, str(root), "say so beside the result"))

@@ -15,9 +15,19 @@ import numpy as np
 import scipy.signal
 
 from serkit import audio
-from serkit.corpora import cheavd
-from serkit.corpora.miniature import LEXICON, MANNERS, SENTENCES, voice_of
-from serkit.corpora.synthesis import SAMPLE_RATE, Manner, Segment, Voice, plan_words, speak
+from serkit.corpora.loaders import cheavd
+from serkit.corpora.miniatures.synthesis import (
+    LEXICON,
+    MANNERS,
+    SAMPLE_RATE,
+    SENTENCES,
+    Manner,
+    Segment,
+    Voice,
+    plan_words,
+    speak,
+    voice_of,
+)
 
 SIZES = {"train": 140, "dev": 30, "test": 40}  # about; utterances
 SPEAKERS = {"train": 12, "dev": 4, "test": 4}
@@ -60,15 +70,17 @@ def write(root: Path, seed: int) -> dict[str, int]:
         before += SPEAKERS[partition]
     with (root / cheavd.FILE).open("w", encoding="utf-8", newline="") as stream:
         csv.writer(stream, lineterminator="\n").writerows([HEADER, *rows])
-    return cheavd.count(cheavd.read(root)[1])
+    return cheavd.count(root, cheavd.read(root)[1])
 
 
 def class_sizes() -> dict[str, dict[str, int]]:
     """Utterances of each class in each partition: Table 1 of zhao2018, scaled down."""
-    full = cheavd.published()
     return {
         partition: {
-            label: max(round(full[f"{partition} {label}"] * size / full[f"{partition} utterances"]), LEAST[partition])
+            label: max(
+                round(cheavd.PUBLISHED[f"{partition} {label}"] * size / cheavd.PUBLISHED[f"{partition} utterances"]),
+                LEAST[partition],
+            )
             for label in cheavd.LABELS
         }
         for partition, size in SIZES.items()

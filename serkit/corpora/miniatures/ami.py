@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from serkit import audio
-from serkit.corpora import ami
-from serkit.corpora.miniature import LEXICON, MANNERS, SENTENCES, voice_of
-from serkit.corpora.synthesis import SAMPLE_RATE, plan_words, speak
+from serkit.corpora.loaders import ami
+from serkit.corpora.miniatures.synthesis import LEXICON, MANNERS, SAMPLE_RATE, SENTENCES, plan_words, speak, voice_of
 
 MEETINGS = ("ES2002a", "ES2002b", "IS1009a", "TS3003a")
 AGENTS = "ABCD"
@@ -34,8 +33,7 @@ def write(root: Path, seed: int) -> dict[str, int]:
         audio.write(path, signal, SAMPLE_RATE)
         for agent in AGENTS:
             _write_words(folder, f"{meeting}.{agent}.words", tokens[agent])
-    utterances = ami.read(root)[1]
-    return ami.count(utterances, ami.word_files(root))
+    return ami.count(root, ami.read(root)[1])
 
 
 def _meeting(meeting: str, seed: int) -> tuple[np.ndarray, dict[str, list[tuple]]]:

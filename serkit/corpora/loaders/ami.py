@@ -21,17 +21,8 @@ from xml.etree import ElementTree as ET
 
 import pandas as pd
 
-from serkit import audio
-from serkit.corpora import MARKER
-from serkit.corpora.common import (
-    WORD_COLUMNS,
-    Problem,
-    count_problems,
-    in_threads,
-    listing,
-    require_folder,
-    utterance_table,
-)
+from serkit.corpora.checks import Problem, count_problems, header, in_threads, listing, require_folder
+from serkit.corpora.table import MARKER, WORD_COLUMNS, utterance_table
 from serkit.errors import SerkitError
 
 TITLE = "AMI Meeting Corpus"
@@ -77,6 +68,9 @@ MEETINGS = frozenset(
     | {f"IB{number}" for number in (4001, 4002, 4003, 4004, 4005, 4010, 4011)}
     | {f"IN{number}" for number in (1001, 1002, 1005, 1007, 1008, 1009, 1012, 1013, 1014, 1016)}
 )  # fmt: skip
+PUBLISHED = {"meetings": len(MEETINGS)}
+# Headsets of a meeting that has not four of them.
+PEOPLE = {"EN2001a": 5, "EN2001d": 5, "EN2001e": 5}
 UNPACK = "unpack ami_public_manual_1.6.2.zip again"
 LATE = 0.5  # seconds that a word may end after the recording
 
@@ -116,7 +110,7 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     annotated = word_files(root)
     lengths = dict(zip(utterances["path"], in_threads(_length, list(utterances["path"]), "measuring"), strict=True))
     if expected is not None:
-        problems = count_problems(count(utterances, annotated), expected, root, "write the miniature again")
+        problems = count_problems(count(root, utterances), expected, root, "write the miniature again")
     else:
         problems = _resume_problems(utterances, lengths) + _partial_problems(root, utterances, lengths)
     if unheard := sorted(set(utterances["meeting"]) - set(annotated)):
@@ -126,14 +120,20 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     return problems + (_word_problems(utterances, annotated, lengths) if deep else [])
 
 
-def count(utterances: pd.DataFrame, annotated: dict[str, dict[str, Path]]) -> dict[str, int]:
-    """Count recordings, meetings, and the speakers whose words are annotated in them."""
-    meetings = utterances["meeting"].unique()
+def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:
+    """Count recordings, meetings, single headsets, and the speakers whose words are annotated."""
+    annotated, meetings = word_files(root), utterances["meeting"].unique()
     return {
         "recordings": len(utterances),
         "meetings": len(meetings),
+        "headsets": int((utterances["channel"] != MIX).sum()),
         "word alignments": sum(len(annotated.get(meeting, {})) for meeting in meetings),
     }
+
+
+def whole(root: Path, utterances: pd.DataFrame) -> bool:
+    """Whether all meetings are there, each as a mix or with the headsets of all who took part."""
+    return not (MEETINGS - set(utterances["meeting"]) or _missing_headsets(root, utterances))
 
 
 def words(root: Path) -> pd.DataFrame:
@@ -284,22 +284,40 @@ def _read_words(path: Path) -> list[tuple[str, float, float]]:
 def _length(path: str) -> tuple[float, str]:
     """Seconds of a recording, and what is wrong with it."""
     try:
-        return audio.info(path).duration, ""
+        return header(path).duration, ""
     except SerkitError as error:
         return 0.0, str(error)
 
 
 def _partial_problems(root: Path, utterances: pd.DataFrame, lengths: dict[str, tuple[float, str]]) -> list[Problem]:
     """Say how much there is of the corpus."""
+    problems = []
+    if fewer := _missing_headsets(root, utterances):
+        what = f"{len(fewer)} meetings without a mix lack headsets: {_some(fewer)}"
+        problems.append(Problem("note", what, str(root), "nothing to do, or download their Mix-Headset"))
     missing = sorted(MEETINGS - set(utterances["meeting"]))
     if not missing:
-        return []
+        return problems
     hours = sum(seconds for seconds, _ in lengths.values()) / 3600
     what = (
         f"partial copy: {len(MEETINGS) - len(missing)} of {len(MEETINGS)} meetings, {len(utterances)} recordings, "
         f"{hours:.2f} hours; missing: {_some(missing)}"
     )
-    return [Problem("note", what, str(root), "nothing to do: any amount of unlabelled speech can be used")]
+    remedy = "nothing to do: any amount of unlabelled speech can be used"
+    return [Problem("note", what, str(root), remedy), *problems]
+
+
+def _missing_headsets(root: Path, utterances: pd.DataFrame) -> list[str]:
+    """Meetings without a mix that lack a headset: of those in meetings.xml, or by `PEOPLE` where it is not there."""
+    worn: dict[str, set[str]] = {}
+    for meeting, channel in _speakers(root, []):
+        worn.setdefault(meeting, set()).add(channel)
+    single = utterances[utterances["channel"] != MIX]
+    return [
+        meeting
+        for meeting, channels in single.groupby("meeting")["channel"]
+        if worn.get(meeting, {f"Headset-{number}" for number in range(PEOPLE.get(meeting, 4))}) - set(channels)
+    ]
 
 
 def _resume_problems(utterances: pd.DataFrame, lengths: dict[str, tuple[float, str]]) -> list[Problem]:

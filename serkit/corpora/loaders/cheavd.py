@@ -3,7 +3,7 @@
 How the challenge laid its files out is not public, so the root is a CSV file of the user's own, UTF-8, with the columns
 path, label and partition (or split), and optionally id, speaker, gender and text; or a folder with such a file,
 cheavd.csv. Relative paths are relative to the CSV file. Labels are English or Chinese words (`WORDS`), partitions too
-(`PARTITIONS`). A test row may be without a label: the challenge withheld them.
+(`csv_files.PARTITION_WORDS`). A test row may be without a label: the challenge withheld them.
 
 Facts: 7030 utterances, 4917 to train, 707 to validate and 1406 to test, in eight classes of which neutral is the
 largest and disgusted the smallest (Zhao et al. 2018, Table 1, which `check` compares a copy with). The text of that
@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from serkit.corpora import MARKER
-from serkit.corpora.common import GENDERS, Problem, count_problems, manifest_rows, one_of, utterance_table
+from serkit.corpora.checks import Problem, count_problems, partition_problems
+from serkit.corpora.csv_files import GENDERS, SPLIT, manifest_rows, meaning_of, partition_of
+from serkit.corpora.table import MARKER, utterance_table
 from serkit.errors import SerkitError
-from serkit.papers import table
 
 TITLE = "Chinese Natural Audio-Visual Emotion Database 2.0 (CHEAVD 2.0), as of MEC 2017"
 CITATION = """\
@@ -71,14 +71,18 @@ _SPELLINGS = {
     "disgusted": "disgusted disgust dis 厌恶",
 }
 LABELS = tuple(_SPELLINGS)
+_COUNTS = {  # utterances, then those of each class in the order of LABELS: zhao2018, Table 1
+    "train": (4917, 1400, 884, 828, 462, 567, 457, 175, 144),
+    "dev": (707, 200, 128, 119, 67, 81, 66, 25, 21),
+    "test": (1406, 400, 252, 236, 132, 162, 131, 51, 42),
+}
+PUBLISHED = {
+    f"{partition} {figure}": count
+    for partition, counts in _COUNTS.items()
+    for figure, count in zip(("utterances", *LABELS), counts, strict=True)
+}
 # What a user may write, in lower case -> our word.
 WORDS = {spelling: label for label, spellings in _SPELLINGS.items() for spelling in spellings.split()}
-PARTITIONS = {
-    "train": "train", "training": "train", "训练": "train", "训练集": "train",
-    "val": "dev", "valid": "dev", "validation": "dev", "dev": "dev", "development": "dev",
-    "验证": "dev", "验证集": "dev",
-    "test": "test", "testing": "test", "测试": "test", "测试集": "test",
-}  # fmt: skip
 
 
 def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
@@ -100,7 +104,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
     path = _csv_file(root)
     if path == root and (root.parent / MARKER).is_file():  # it would pass for the corpus
         raise SerkitError(f"{root} is part of a miniature; give its folder: {root.parent}")
-    rows, problems = manifest_rows(path, REQUIRED, OPTIONAL, HOW_TO_GET, _parse, also={"split": "partition"})
+    rows, problems = manifest_rows(path, REQUIRED, OPTIONAL, HOW_TO_GET, _parse, also=SPLIT)
     return root, utterance_table(rows, extra=["partition"]), problems
 
 
@@ -113,7 +117,7 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     path = _csv_file(root)
     tested = utterances.loc[utterances["partition"] == "test", "label"]
     problems = _speaker_problems(path, utterances)
-    due = published() if expected is None else expected
+    due = PUBLISHED if expected is None else expected
     if tested.isna().any():
         due = {name: number for name, number in due.items() if name == "test utterances" or name[:5] != "test "}
     if 0 < tested.notna().sum() < len(tested):
@@ -123,24 +127,15 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
         what = "labels of the test partition: the challenge withheld them, and zhao2018 measured on its val"
         problems.append(Problem("note", what, str(path), "say so beside a result on the test partition"))
     remedy = "see the other problems of this list, or compare the file with the challenge's own lists"
-    return problems + count_problems(count(utterances), due, path, remedy)
+    return problems + count_problems(count(root, utterances), due, path, remedy)
 
 
-def count(utterances: pd.DataFrame) -> dict[str, int]:
-    """Count what `published` has figures of: ``{"dev utterances": 707, "dev angry": 128, ...}``."""
+def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:
+    """Count what `PUBLISHED` has figures of: ``{"dev utterances": 707, "dev angry": 128, ...}``."""
+    del root  # everything is in the table
     found = {f"{name} utterances": int(n) for name, n in utterances["partition"].value_counts().items()}
     classes = utterances.groupby(["partition", "label"]).size()
     return found | {f"{partition} {label}": int(n) for (partition, label), n in classes.items()}
-
-
-def published() -> dict[str, int]:
-    """The counts of zhao2018, Table 1, under the names that `count` gives."""
-    printed = table("zhao2018", 1)
-    printed = printed[printed["metric"] != "Total"]
-    return {
-        f"{PARTITIONS[row.metric.lower()]} {WORDS.get(row.row.lower(), 'utterances')}": int(row.value)
-        for row in printed.itertuples()  # the row "Sum" is no class
-    }
 
 
 def _csv_file(root: Path) -> Path:
@@ -149,12 +144,11 @@ def _csv_file(root: Path) -> Path:
 
 def _parse(cells: dict[str, str], where: str, problems: list[Problem]) -> dict:
     """The columns of a row other than id and path."""
-    remedy = "write train, val or test"
-    partition = one_of(cells["partition"], PARTITIONS, "partition", where, problems, remedy)
+    partition = partition_of(cells, where, problems)
     label = None
     if cells["label"]:
         remedy = f"write one of: {', '.join(LABELS)}"
-        label = one_of(cells["label"], WORDS, "label", where, problems, remedy)
+        label = meaning_of(cells["label"], WORDS, "label", where, problems, remedy)
     elif partition != "test":
         what = "empty label: only a test row may have none"
         problems.append(Problem("error", what, where, "fill the label in, or remove the row"))
@@ -162,7 +156,7 @@ def _parse(cells: dict[str, str], where: str, problems: list[Problem]) -> dict:
         "label": label,
         "code": cells["label"] or None,
         "speaker": cells.get("speaker") or None,
-        "gender": one_of(cells.get("gender", ""), GENDERS, "gender", where, problems),
+        "gender": meaning_of(cells.get("gender", ""), GENDERS, "gender", where, problems),
         "text": cells.get("text") or None,
         "partition": partition,
     }
@@ -177,9 +171,5 @@ def _speaker_problems(path: Path, utterances: pd.DataFrame) -> list[Problem]:
             "verified"
         )
         problems.append(Problem("warning", what, str(path), "add a column speaker, or say so beside the result"))
-    for speaker, group in utterances.groupby("speaker"):
-        if len(found := sorted(group["partition"].dropna().unique())) > 1:
-            what = f"speaker {speaker!r} is in the partitions {', '.join(found)}"
-            remedy = "mend the name or the partition; if the challenge divided it so, use strict=False and say so"
-            problems.append(Problem("error", what, str(path), remedy))
-    return problems
+    remedy = "correct the name or the partition; if the challenge divided it so, use strict=False and say so"
+    return problems + partition_problems(utterances, path, remedy)

@@ -14,12 +14,21 @@ import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
 from serkit import audio
-from serkit.corpora import annotations, recola
-from serkit.corpora.miniature import LEXICON, SENTENCES, voice_of
-from serkit.corpora.synthesis import SAMPLE_RATE, Manner, Voice, plan_words, speak
+from serkit.corpora import trajectories
+from serkit.corpora.loaders import recola
+from serkit.corpora.miniatures.synthesis import (
+    LEXICON,
+    SAMPLE_RATE,
+    SENTENCES,
+    Manner,
+    Voice,
+    plan_words,
+    speak,
+    voice_of,
+)
 
 SECONDS = 60
-STEP = annotations.STEP
+STEP = trajectories.STEP
 MEMORY = {"arousal": 1.1, "valence": 1.4}  # seconds; standard deviation of the bell that smooths each trajectory
 DELAY = 3.0  # seconds, of the raters on average
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")
@@ -110,4 +119,4 @@ def _write_labels(root: Path, dimension: str, name: str, ratings: np.ndarray) ->
     path.write_text("\n".join(rows) + "\n", encoding="utf-8", newline="\n")
     path = root / "ratings_gold_standard" / dimension / f"{name}.arff"
     path.parent.mkdir(parents=True, exist_ok=True)
-    annotations.write_arff(path, annotations.gold_standard(ratings))
+    trajectories.write_arff(path, trajectories.gold_standard(ratings))

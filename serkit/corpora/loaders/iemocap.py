@@ -20,16 +20,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serkit.corpora.common import (
-    RATING_COLUMNS,
-    WORD_COLUMNS,
-    Problem,
-    count_problems,
-    in_threads,
-    listing,
-    require_folder,
-    utterance_table,
-)
+from serkit.corpora.checks import Problem, count_problems, in_threads, listing, require_folder
+from serkit.corpora.table import RATING_COLUMNS, WORD_COLUMNS, utterance_table
 from serkit.errors import SerkitError
 
 TITLE = "Interactive Emotional Dyadic Motion Capture database (IEMOCAP)"
@@ -132,7 +124,7 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
                 tuple(f"{what}{session}" for what in ("session ", "speaker Ses0") for session in present)
             )
         }
-    found = count(utterances, aligned)
+    found = count(root, utterances)
     problems += count_problems(found, expected, root, "see the other problems of this list, or copy the corpus again")
     if deep:
         for _, unreadable in in_threads(_read_alignment, list(aligned.values()), "reading alignments"):
@@ -140,13 +132,9 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     return problems
 
 
-def count(utterances: pd.DataFrame, aligned: dict[str, Path]) -> dict[str, int]:
-    """Count what `PUBLISHED` has figures of: ``{"session 1, improvised ang": 62, ...}``.
-
-    Args:
-        utterances: the table that `read` makes.
-        aligned: the alignment file of each utterance that has one.
-    """
+def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:
+    """Count what `PUBLISHED` has figures of: ``{"session 1, improvised ang": 62, ...}``."""
+    aligned = list(alignment_files(root))
     table = utterances.assign(of="utterances")
     table["session"] = "session " + table["session"].astype(str)
     table["speaker"] = "speaker " + table["speaker"].astype(str)
@@ -167,8 +155,8 @@ def count(utterances: pd.DataFrame, aligned: dict[str, Path]) -> dict[str, int]:
         add(improvised.groupby([key, "code"]).size(), "{0}, improvised {1}")
     add(table.groupby("session")["dialogue"].nunique(), "{0}, dialogues")
     figures["dialogues"] = int(table["dialogue"].nunique())
-    add(table[table["id"].isin(list(aligned))].groupby("session").size(), "{0}, alignments")
-    figures["alignments"] = int(table["id"].isin(list(aligned)).sum())
+    add(table[table["id"].isin(aligned)].groupby("session").size(), "{0}, alignments")
+    figures["alignments"] = int(table["id"].isin(aligned).sum())
     return figures
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serkit import audio, files, metrics
-from serkit.corpora.common import Problem
+from serkit import files, metrics
+from serkit.corpora.checks import Problem, header
 from serkit.errors import SerkitError
 
 STEP = 0.04  # seconds between two values in RECOLA: 25 Hz
@@ -114,7 +114,7 @@ def length_problem(path: Path, rows: int, step: float, recording: str, longer: s
         longer: level of the problem when the recording is longer; when it is shorter it is an error.
     """
     try:
-        seconds = audio.info(recording).duration
+        seconds = header(recording).duration
     except SerkitError:
         return []
     if abs(rows * step - seconds) <= TOLERANCE:
@@ -124,12 +124,19 @@ def length_problem(path: Path, rows: int, step: float, recording: str, longer: s
     return [Problem(level, what, str(path), "take the recording and the annotation that belong together")]
 
 
-def rows_of(recording: str, step: float = STEP) -> int:
-    """How many rows the annotation of a recording has, by the recording's length: 7501 for 300 s; 0 when unreadable."""
+def rows_of(recording: str, step: float = STEP, usual: int = 0) -> int:
+    """How many rows the annotation of a recording has, by the recording's length: 7501 for 300 s; 0 when unreadable.
+
+    Args:
+        recording: the audio file.
+        step: seconds between two rows.
+        usual: rows of the other annotations; a recording of about their length has as many, whatever its last samples.
+    """
     try:
-        return int(audio.info(recording).duration / step + 1e-6) + 1
+        seconds = header(recording).duration
     except SerkitError:
         return 0
+    return usual if abs(usual * step - seconds) <= TOLERANCE else int(seconds / step + 1e-6) + 1
 
 
 def _lines(path: Path) -> pd.Series:

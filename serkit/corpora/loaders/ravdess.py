@@ -18,7 +18,8 @@ from pathlib import Path
 import pandas as pd
 
 from serkit import files
-from serkit.corpora.common import Problem, in_threads, listing, require_folder, utterance_table
+from serkit.corpora.checks import Problem, in_threads, listing, require_folder
+from serkit.corpora.table import utterance_table
 from serkit.errors import SerkitError
 
 TITLE = "Ryerson Audio-Visual Database of Emotional Speech and Song (RAVDESS), speech"

@@ -1,59 +1,34 @@
-"""Miniatures: small synthetic corpora in a real corpus' own layout and grammar.
+"""The miniature of IEMOCAP: about 160 utterances of 0.8 to 4.5 seconds, of ten speakers in five sessions.
 
-A miniature is read by the corpus' own module, with no special case, so that loader, check, features, training
-and report run on a laptop with no licence and no download. Its sound is synthetic (`serkit.corpora.synthesis`)
-and so are its texts. The file SERKIT_MINIATURE.json marks it and holds the counts that `Corpus.check`
-expects instead of the published ones.
+Labels, transcripts, alignments and ratings are in the corpus' own grammar, and so are its oddities: an utterance
+without alignment, a blank rating, files that begin with "._", sub-folders of another grammar.
 """
 
-import importlib
-import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from serkit import audio, files
-from serkit.corpora import MARKER, iemocap
-from serkit.corpora.synthesis import SAMPLE_RATE, Manner, Segment, Voice, plan_words, speak
-from serkit.errors import SerkitError, one_of
+from serkit import audio
+from serkit.corpora.loaders import iemocap
+from serkit.corpora.miniatures.synthesis import (
+    LEXICON,
+    MANNERS,
+    SAMPLE_RATE,
+    SENTENCES,
+    Manner,
+    Segment,
+    Voice,
+    plan_words,
+    speak,
+    voice_of,
+)
 
-NAMES = ("ami", "cheavd", "iemocap", "recola")  # but for iemocap, each has a module miniature_<name>
-VERSION = 1  # of the sound and the texts; part of the cache's folder name
 OVERLAP = 0.5  # of the emotions; at 0.5 a linear classifier of mean log-mel bands reaches a UA of about 0.7
 SHORTEST, LONGEST = 0.8, 4.5  # seconds an utterance
 BLANK_DOMINANCE = "Ses04M_script03_2_M000"  # one rater left it out, and it counts as 0, as in the release
 
-LEXICON = {
-    "WHAT": "wat", "DO": "du", "YOU": "yu", "MEAN": "min", "NO": "no", "I": "ai", "REALLY": "rili", "NEED": "nid",
-    "TO": "tu", "SEE": "si", "THE": "d@", "FORM": "form", "TODAY": "t@de", "WE": "wi", "WAITED": "wetId",
-    "AN": "An", "HOUR": "aur", "HERE": "hir", "HE": "hi", "CALLED": "kold", "ME": "mi", "LAST": "lAst",
-    "NIGHT": "nait", "AND": "And", "SAID": "sed", "IT": "It", "WAS": "waz", "FINE": "fain", "LET": "let",
-    "US": "as", "GO": "go", "HOME": "hom", "NOW": "nau", "MAYBE": "mebi", "SOMEONE": "samwan", "LOST": "lost",
-    "MY": "mai", "BAG": "bAg", "THERE": "der", "IS": "Iz", "NOTHING": "natIn", "LEFT": "left",
-}  # fmt: skip
-SENTENCES = (
-    "WHAT DO YOU MEAN", "NO", "I REALLY NEED TO SEE THE FORM TODAY", "WE WAITED AN HOUR HERE",
-    "HE CALLED ME LAST NIGHT AND SAID IT WAS FINE", "LET US GO HOME NOW", "MAYBE SOMEONE LOST MY BAG THERE",
-    "THERE IS NOTHING LEFT", "YOU SAID IT WAS HERE", "I NEED TO GO", "WE LOST IT", "IS IT REALLY FINE",
-    "SOMEONE CALLED MY HOME TODAY AND SAID NOTHING", "NOW LET ME SEE",
-)  # fmt: skip
-
-# How each label sounds; see `synthesis.Manner` for the units.
-MANNERS = {
-    "neu": Manner(pitch=0.0, pitch_range=1.6, rate=1.0, level=0.0, tilt=0.0, breath=0.0, smile=0.0),
-    "hap": Manner(pitch=4.0, pitch_range=3.4, rate=1.1, level=2.5, tilt=1.6, breath=0.0, smile=0.06),
-    "sad": Manner(pitch=-1.2, pitch_range=1.0, rate=0.8, level=-4.0, tilt=-3.0, breath=0.05, smile=-0.02),
-    "ang": Manner(pitch=2.0, pitch_range=2.6, rate=1.15, level=5.0, tilt=4.0, breath=0.0, smile=-0.02),
-    "exc": Manner(pitch=5.0, pitch_range=4.0, rate=1.2, level=4.0, tilt=2.2, breath=0.0, smile=0.05),
-    "fru": Manner(pitch=1.0, pitch_range=2.0, rate=1.02, level=2.0, tilt=1.6, breath=0.01, smile=-0.01),
-    "sur": Manner(pitch=5.0, pitch_range=3.6, rate=1.05, level=2.0, tilt=0.8, breath=0.0, smile=0.02),
-    "fea": Manner(pitch=3.5, pitch_range=2.0, rate=1.2, level=-1.0, tilt=-0.5, breath=0.05, smile=0.0),
-    "dis": Manner(pitch=-1.0, pitch_range=1.8, rate=0.9, level=1.0, tilt=1.0, breath=0.01, smile=-0.03),
-    "oth": Manner(pitch=0.5, pitch_range=2.0, rate=1.0, level=0.0, tilt=0.0, breath=0.01, smile=0.0),
-    "xxx": Manner(pitch=1.0, pitch_range=2.2, rate=1.0, level=1.0, tilt=0.4, breath=0.01, smile=0.0),
-}
 # Typical valence, activation and dominance, 1 to 5.
 ATTRIBUTES = {
     "neu": (3, 2.5, 3), "hap": (4, 3.3, 3), "sad": (2, 2.3, 2.6), "ang": (1.8, 3.8, 4), "exc": (4, 3.7, 3.4),
@@ -96,50 +71,8 @@ class Turn:
         return self.start + len(self.signal) / SAMPLE_RATE
 
 
-def write(name: str, directory: Path | str, seed: int = 0) -> Path:
-    """Write a miniature; a folder that already is one is replaced.
-
-    Args:
-        name: one of `NAMES`.
-        directory: the folder to write; the same seed gives the same bytes.
-        seed: of voices, texts and sound.
-
-    Returns:
-        `directory`.
-
-    Raises:
-        SerkitError: there is no such miniature, or `directory` holds something else.
-    """
-    one_of(name, NAMES, "miniature")
-    directory = Path(directory).expanduser().resolve()
-    if directory.is_file() or (directory.is_dir() and any(directory.iterdir()) and not (directory / MARKER).is_file()):
-        raise SerkitError(f"{directory} is not empty and no miniature; name another folder")
-    with files.atomic(directory) as temporary:
-        temporary.mkdir()
-        own = importlib.import_module(f"serkit.corpora.miniature_{name}") if name != "iemocap" else None
-        expected = own.write(temporary, seed) if own else _write_iemocap(temporary, seed)
-        marker = {"name": name, "seed": seed, "version": VERSION, "expected": expected}
-        files.write_json(temporary / MARKER, marker)
-    return directory
-
-
-def ensure(name: str, seed: int = 0) -> Path:
-    """Return the miniature in the cache folder; it is written on first use."""
-    one_of(name, NAMES, "miniature")
-    directory = files.cache_dir() / "miniature" / f"{name}-{VERSION}-{seed}"
-    if (directory / MARKER).is_file():
-        return directory
-    own = write(name, directory.with_name(f"{directory.name}.{os.getpid()}"), seed)
-    try:
-        own.rename(directory)
-    except OSError:  # another process was quicker
-        files.remove(own)
-        if not (directory / MARKER).is_file():
-            raise
-    return directory
-
-
-def _write_iemocap(root: Path, seed: int) -> dict[str, int]:
+def write(root: Path, seed: int) -> dict[str, int]:
+    """Write the miniature; returns the counts that a copy of it must have."""
     for session in iemocap.SESSIONS:
         voices = {
             letter: voice_of(np.random.default_rng([seed, session, ord(letter)]), female=letter == "F")
@@ -150,16 +83,7 @@ def _write_iemocap(root: Path, seed: int) -> dict[str, int]:
             _write_dialogue(root / f"Session{session}", dialogue, _turns(dialogue, plan, voices, random))
     left_over = root / "Session1" / "dialog" / "EmoEvaluation" / "._Ses01F_impro01.txt"
     left_over.write_bytes(bytes([0, 5, 22, 7]))  # how such files begin
-    root, utterances, _ = iemocap.read(root)
-    return iemocap.count(utterances, iemocap.alignment_files(root))
-
-
-def voice_of(random: np.random.Generator, female: bool) -> Voice:
-    """Draw a speaker's voice."""
-    pitch, formants = (200.0, 1.16) if female else (115.0, 1.0)
-    return Voice(
-        pitch * 2 ** random.uniform(-0.25, 0.25), formants * random.uniform(0.95, 1.05), random.uniform(0.01, 0.04)
-    )
+    return iemocap.count(root, iemocap.read(root)[1])
 
 
 def _session_plan(session: int) -> dict[str, list[tuple[str, str]]]:

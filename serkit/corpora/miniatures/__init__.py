@@ -1,0 +1,64 @@
+"""Miniatures: small synthetic corpora in a real corpus' own layout and grammar.
+
+A miniature is read by the corpus' own loader, with no special case, so that loader, check, features, training
+and report run on a laptop with no licence and no download. Its sound is synthetic (`synthesis`)
+and so are its texts. The file SERKIT_MINIATURE.json marks it and holds the counts that `Corpus.check`
+expects instead of the published ones.
+
+To add one, write a module of the loader's name here, with ``write(root, seed) -> counts``. Nothing else names it.
+"""
+
+import importlib
+import os
+import pkgutil
+from pathlib import Path
+
+from serkit import files
+from serkit.corpora import loaders
+from serkit.corpora.table import MARKER
+from serkit.errors import SerkitError, one_of
+
+NAMES = tuple(sorted({module.name for module in pkgutil.iter_modules(__path__)} & set(loaders.NAMES)))
+VERSION = 1  # of the sound and the texts; part of the cache's folder name
+
+
+def write(name: str, directory: Path | str, seed: int = 0) -> Path:
+    """Write a miniature; a folder that already is one is replaced.
+
+    Args:
+        name: one of `NAMES`.
+        directory: the folder to write; the same seed gives the same bytes.
+        seed: of voices, texts and sound.
+
+    Returns:
+        `directory`.
+
+    Raises:
+        SerkitError: there is no such miniature, or `directory` holds something else.
+    """
+    one_of(name, NAMES, "miniature")
+    directory = Path(directory).expanduser().resolve()
+    if directory.is_file() or (directory.is_dir() and any(directory.iterdir()) and not (directory / MARKER).is_file()):
+        raise SerkitError(f"{directory} is not empty and no miniature; name another folder")
+    with files.atomic(directory) as temporary:
+        temporary.mkdir()
+        expected = importlib.import_module(f"{__name__}.{name}").write(temporary, seed)
+        marker = {"name": name, "seed": seed, "version": VERSION, "expected": expected}
+        files.write_json(temporary / MARKER, marker)
+    return directory
+
+
+def ensure(name: str, seed: int = 0) -> Path:
+    """Return the miniature in the cache folder; it is written on first use."""
+    one_of(name, NAMES, "miniature")
+    directory = files.cache_dir() / "miniature" / f"{name}-{VERSION}-{seed}"
+    if (directory / MARKER).is_file():
+        return directory
+    own = write(name, directory.with_name(f"{directory.name}.{os.getpid()}"), seed)
+    try:
+        own.rename(directory)
+    except OSError:  # another process was quicker
+        files.remove(own)
+        if not (directory / MARKER).is_file():
+            raise
+    return directory

@@ -1,0 +1,107 @@
+"""How the package hangs together: imports point one way, and the names it offers are counted."""
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import serkit
+
+ROOT = Path(serkit.__file__).parent
+# What a part of the package may know of; a part is a module or a folder of them.
+ALLOWED = {
+    "cli": {"notebooks", "report", "papers", "corpora", "errors", "statistics"},
+    "notebooks": {"report", "papers", "corpora", "progress", "errors", "files"},
+    "report": {"papers", "corpora", "statistics", "metrics", "plots", "files", "errors", "audio"},
+    "study": {"fingerprints", "files", "progress", "errors", "layers"},
+    "training": {"inspection", "metrics", "progress", "errors"},
+    "adversarial": {"metrics", "progress", "errors", "losses", "training"},
+    "inspection": {"layers", "errors"},
+    "batches": {"features", "errors"},
+    "layers": {"errors"},
+    "losses": {"errors"},
+    "fusion": {"errors"},
+    "fuzzy": {"errors", "metrics"},
+    "statistics": {"metrics", "errors"},
+    "splits": {"errors"},
+    "plots": {"metrics", "errors"},
+    "features": {"audio", "files", "fingerprints", "progress", "errors"},
+    "corpora": {"audio", "files", "errors", "metrics", "progress", "papers"},
+    "fingerprints": {"files", "errors"},
+    "papers": {"errors"},
+    "audio": {"files", "errors"},
+    "metrics": {"errors"},
+    "progress": {"files", "errors"},
+    "files": {"errors"},
+    "errors": set(),
+}
+
+
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package by its dotted name."""
+    found = {}
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = ["serkit", *path.relative_to(ROOT).with_suffix("").parts]
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def imported(tree: ast.Module, known: set[str], everywhere: bool) -> set[str]:
+    """The package's modules that a module imports: at its top level, or inside functions too."""
+    found = set()
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names} & known
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & known
+            found |= inner or ({node.module} & known)
+    return found
+
+
+def part_of(module: str) -> str:
+    return module.partition(".")[2].partition(".")[0]
+
+
+def test_no_import_circle():
+    trees = modules()
+    graph = {name: imported(tree, set(trees), everywhere=False) - {name} for name, tree in trees.items()}
+    try:
+        order = list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(f"modules import one another: {' -> '.join(error.args[1])}")
+    assert len(order) == len(graph) > 40
+
+
+def test_imports_point_one_way():
+    trees = modules()
+    for name, tree in trees.items():
+        part = part_of(name)
+        if part in ("", "__main__"):
+            continue
+        known = {part_of(other) for other in imported(tree, set(trees), everywhere=True)} - {part, ""}
+        assert known <= ALLOWED[part], f"{name} imports {sorted(known - ALLOWED[part])}"
+    try:
+        TopologicalSorter(ALLOWED).prepare()
+    except CycleError as error:
+        pytest.fail(f"the parts may not know one another: {error.args[1]}")
+
+
+def test_fewer_public_names_than_before():
+    """213 functions and classes were public before layers, batches and corpora became packages."""
+    public = [
+        f"{name}.{node.name}"
+        for name, tree in modules().items()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_")
+    ]
+    assert len(public) < 213, len(public)
+    assert len(public) > 100
+
+
+def test_every_public_name_says_what_it_does():
+    for name, tree in modules().items():
+        for node in tree.body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                assert ast.get_docstring(node), f"{name}.{node.name} has no docstring"
