@@ -114,7 +114,7 @@ def miniature(corpus, directory, seed) -> None:
 def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> list[tuple[str, str, str, dict]]:
     """What to execute: (paper, corpus, root, parameters). Everything is checked before anything runs."""
     from serkit import notebooks
-    from serkit.corpora import load
+    from serkit.corpora import lacking, load
     from serkit.papers import PAPERS, find
 
     chosen = [find(key) for key in keys] or list(PAPERS.values())
@@ -130,8 +130,8 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
         own = {name: value for name, value in {**shared, **given}.items() if name in names[paper.key]}
         notebooks.resolve(paper, profile, own)
         for corpus, root, found in speech:
-            if lacking := notebooks.lacking(paper, found):
-                refused.append(f"{paper.key} needs {', '.join(lacking)}, which {corpus} at {root} does not have")
+            if missing := lacking(found, paper.needs):
+                refused.append(f"{paper.key} needs {', '.join(missing)}, which {corpus} at {root} does not have")
             else:
                 plan.append((paper.key, corpus, root, own))
         if not places:

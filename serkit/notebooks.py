@@ -1,25 +1,32 @@
-"""Run a paper's notebook headless, strictly: papermill, but a misspelt parameter is an error.
+"""Run a paper's notebook, strictly: a misspelt or mistyped parameter is an error, headless and in Jupyter.
 
-A notebook's parameters are the plain literals of its cell tagged ``parameters``. Values come from the
-profile and then from the user; names and types are checked against that cell before anything runs.
+A notebook's parameters are the plain literals of its cell tagged ``parameters``. Headless (`execute`, with papermill)
+values come from the profile and then from the user; names and types are checked against that cell before anything
+runs. Inside the notebook `begin` checks what its own cells have set.
 """
 
 import ast
+import difflib
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from serkit import corpora, progress
-from serkit.corpora import MARKER, Corpus, module
+from serkit import progress
+from serkit.corpora import MARKER, Corpus, load, miniatures, module, require
 from serkit.errors import SerkitError, one_of
-from serkit.papers import Paper, find, profile_values
+from serkit.papers import PROFILES, Paper, find, profile_values
+
+if TYPE_CHECKING:
+    from serkit.report import Results
 
 LAST_LINES = 20
+_BEGUN = "_serkit_begun"  # in the notebook's namespace: how many cells had run each time that `begin` succeeded
+_NEARLY_THE_SAME = 0.6  # of two cells' texts
 STARTUP_LINE = re.compile(
     r"^(WARNING: All log messages before absl|[IWE]0000 \d|To enable the following instructions).*\n?", re.M
 )
@@ -68,9 +75,57 @@ def settings(key: str, namespace: dict[str, Any]) -> dict[str, Any]:
         namespace: the notebook's ``globals()``.
 
     Raises:
-        SerkitError: a value has another type than the notebook's own.
+        SerkitError: a value is missing, or has another type than the notebook's own.
     """
-    return {name: _checked(name, namespace[name], default) for name, default in parameters(find(key)).items()}
+    defaults = parameters(find(key))
+    for name, default in defaults.items():
+        if name not in namespace:
+            raise SerkitError(f"parameter {name} is not set: the parameters cell has {name} = {default!r}")
+    return {name: _checked(name, namespace[name], default) for name, default in defaults.items()}
+
+
+def begin(
+    key: str,
+    namespace: dict[str, Any],
+    note: str | Callable[[Corpus], str] = "",
+    reasons: Iterable[str] | Callable[[Corpus], Iterable[str]] = (),
+) -> "tuple[Corpus, Results]":
+    """Start a notebook: check its parameters, load its corpus, and show what the numbers may be compared with.
+
+    The parameters are those that the running notebook's cells have set, in Jupyter as under papermill. The corpus is
+    the one at `root`, or the miniature.
+
+    Args:
+        key: of the paper.
+        namespace: the notebook's ``globals()``.
+        note: stands beside the corpus on every figure; or a function of the corpus that gives it.
+        reasons: further ones why the numbers must not be compared with the paper's; or a function of the corpus.
+
+    Returns:
+        The corpus and the place of the results; ``results.settings`` has the parameters.
+
+    Raises:
+        SerkitError: a parameter that is misspelt, mistyped or missing; no such profile or corpus; a copy that fails
+            its check, where `strict`; a corpus that lacks a column which the paper needs.
+    """
+    from IPython.display import Markdown, display
+
+    from serkit.report import Results
+
+    paper = find(key)
+    values = settings(key, namespace)
+    _refuse_unknown(paper, values, namespace)
+    _refuse_profile_without_values(paper, values)
+    root = values["root"] or miniatures.ensure(values["corpus"])
+    speech = require(load(values["corpus"], root, values["strict"]), paper.needs)
+    # The notebook stands in a folder beside that of the results.
+    values["out"] = values["out"] or str(folder_of_results("../results", speech.name, speech.miniature, key))
+    results = Results(
+        key, speech, values, note(speech) if callable(note) else note, reasons(speech) if callable(reasons) else reasons
+    )
+    namespace[_BEGUN] = [*namespace.get(_BEGUN, ()), len(namespace.get("In", ()))]
+    display(Markdown(f"### {speech.title}\n\n{results.banner()}"))
+    return speech, results
 
 
 def resolve(paper: Paper, profile: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -92,15 +147,9 @@ def resolve(paper: Paper, profile: str, given: dict[str, Any]) -> dict[str, Any]
     return values
 
 
-def lacking(paper: Paper, speech: Corpus) -> list[str]:
-    """List what a paper needs of a corpus and this one has not: names of columns, or trajectories."""
-    return corpora.lacking(speech, paper.needs)
-
-
-def target(paper: Paper, corpus: str, root: str, out: Path | str) -> Path:
+def folder_of_results(out: Path | str, corpus: str, miniature: bool, key: str) -> Path:
     """Where the results of a paper on a corpus go: ``out/<corpus>/<paper>``; miniatures say so in the name."""
-    miniature = not root or (Path(root) / MARKER).is_file()
-    return Path(out).resolve() / (f"{corpus}-miniature" if miniature else corpus) / paper.key
+    return Path(out).resolve() / f"{corpus}{'-miniature' * miniature}" / key
 
 
 def execute(
@@ -132,7 +181,7 @@ def execute(
     module(corpus)  # is there such a corpus?
     if root and not Path(root).exists():
         raise SerkitError(f"there is no {root}; how to get {corpus}: {module(corpus).HOW_TO_GET}")
-    folder = target(paper, corpus, root, out)
+    folder = folder_of_results(out, corpus, not root or (Path(root) / MARKER).is_file(), key)
     root = str(Path(root).resolve()) if root else ""
     # The notebook runs in the folder of its results.
     given |= {name: str(Path(place).resolve()) for name, place in given.items() if name.endswith("_root") and place}
@@ -184,6 +233,80 @@ def _stderr_into(path: Path) -> Iterator[TextIO]:
             yield terminal
         finally:
             os.dup2(kept, 2)
+
+
+def _refuse_unknown(paper: Paper, values: dict[str, Any], namespace: dict[str, Any]) -> None:
+    """Raise if a cell has set something that is no parameter, such as ``epoch = 3``.
+
+    Only cells that hold nothing but ``name = literal`` are looked at: the parameters cell, the one that papermill
+    injects after it, and cells of a user who sets values by hand. Of these, the ones that have run since the latest
+    run of the parameters cell count; an edited cell that ran again replaces its former self; and what ran after
+    `begin` is work, unless it sets a parameter.
+    """
+    cells = [(text, _assignments(text)) for text in namespace.get("In", ())]
+    starts = [number for number, (_, assigned) in enumerate(cells) if len(values.keys() & assigned) > len(values) / 2]
+    start = starts[-1] if starts else 0
+    work = min((count for count in namespace.get(_BEGUN, ()) if count > start), default=len(cells))
+    found: list[tuple[str, set[str]]] = []
+    for number, (text, assigned) in enumerate(cells[start:], start):
+        if assigned and (number < work or values.keys() & assigned):
+            found = [(old, names) for old, names in found if not _same_cell(old, text)]
+            found.append((text, assigned))
+    for _, assigned in found:
+        for name in sorted(assigned):
+            try:
+                one_of(name, values, f"parameter of {paper.key}")
+            except SerkitError as error:
+                raise SerkitError(
+                    f"{error}. A cell that holds only name = value sets parameters: correct it and run it, or run the "
+                    "parameters cell again if it is gone"
+                ) from None
+
+
+def _assignments(text: str) -> set[str]:
+    """The names that a cell of nothing but ``name = literal`` sets; none for any other cell."""
+    found = set()
+    try:
+        for statement in ast.parse(text).body:
+            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Name | ast.Constant):
+                continue  # shows a value, or says something
+            name, value = _assignment(statement)
+            ast.literal_eval(value)
+            found.add(name)
+    except (SyntaxError, ValueError, TypeError):
+        return set()
+    return found
+
+
+def _assignment(statement: ast.stmt) -> tuple[str, ast.expr]:
+    """Name and value of ``name = value``.
+
+    Raises:
+        ValueError: it is another statement.
+    """
+    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or len(targets) != 1 or statement.value is None:
+        raise ValueError("not name = value")
+    if not isinstance(targets[0], ast.Name):
+        raise ValueError("not name = value")
+    return targets[0].id, statement.value
+
+
+def _same_cell(first: str, second: str) -> bool:
+    """Whether one is likely to be an edit of the other: the history of a notebook does not say."""
+    return difflib.SequenceMatcher(None, first.strip(), second.strip()).ratio() > _NEARLY_THE_SAME
+
+
+def _refuse_profile_without_values(paper: Paper, values: dict[str, Any]) -> None:
+    """Raise if the notebook bears the name of a profile and the values of another."""
+    profile, defaults = one_of(values["profile"], PROFILES, "profile"), parameters(paper)
+    due = {name: value for name, value in profile_values(paper, profile).items() if value != defaults[name]}
+    if due and all(values[name] == defaults[name] for name in due):
+        raise SerkitError(
+            f"profile = {profile!r} is the name of a set of values and sets none of them: run `serkit reproduce "
+            f"{paper.key} --profile {profile}`, or write them into the parameters cell: "
+            + ", ".join(f"{name} = {value!r}" for name, value in due.items())
+        )
 
 
 def _read(value: Any, default: Any) -> Any:

@@ -1,11 +1,19 @@
-"""What all corpora have in common: the facts each module states, and how loading fails."""
+"""What all corpora have in common: the facts each loader states, how loading fails, what is read how often."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import soundfile
 
-from serkit import corpora
+import serkit
+from serkit import audio, corpora
 from serkit.corpora import checks
 from serkit.corpora import table as tables
 from serkit.errors import SerkitError
@@ -105,3 +113,170 @@ def test_corpora_without_alignment_or_ratings_have_empty_tables(tmp_path):
     assert corpus.words().empty
     assert list(corpus.ratings())[:3] == ["id", "rater", "label"]
     assert not corpus.redistributable
+
+
+NEW_LOADER = """
+from serkit.corpora.table import utterance_table
+
+TITLE, CITATION, LICENCE, HOW_TO_GET = "A corpus of one word", "@misc{one}", "CC BY 4.0, of nobody", "Record it."
+SAMPLE_RATES, STEREO, REDISTRIBUTABLE = None, None, True
+
+
+def read(root):
+    return root, utterance_table([{"id": "a", "path": str(root / "a.wav"), "label": "happy"}]), []
+
+
+def check(root, utterances, expected, deep=False):
+    return []
+"""
+NEW_TWIN = """
+import numpy as np
+
+from serkit import audio
+
+VERSION = 1
+
+
+def write(root, seed):
+    audio.write(root / "a.wav", np.full(800, 0.1), 8000)
+    return {"utterances": 1}
+"""
+
+
+def test_a_new_corpus_and_its_miniature_are_a_new_file_each(tmp_path):
+    package = shutil.copytree(Path(serkit.__file__).parent, tmp_path / "serkit")
+    (package / "corpora" / "loaders" / "oneword.py").write_text(NEW_LOADER)
+    (package / "corpora" / "miniatures" / "oneword.py").write_text(NEW_TWIN)
+    code = "from serkit import corpora; print(corpora.load('oneword', corpora.miniatures.ensure('oneword')).title)"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for command, shown in (
+        (["-c", code], "A corpus of one word (synthetic miniature)"),
+        (["-m", "serkit", "corpora"], "oneword\n  A corpus of one word"),
+    ):
+        called = [sys.executable, *command]
+        ran = subprocess.run(called, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert shown in ran.stdout, ran.stderr
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """How often the header of each file was read."""
+    counted, info = Counter(), audio.info
+
+    def counting(path):
+        counted[Path(path).name] += 1
+        return info(path)
+
+    monkeypatch.setattr(audio, "info", counting)
+    checks._header.cache_clear()
+    return counted
+
+
+def write_manifest(folder, header, rows):
+    for name in {row.split(",")[0] for row in rows}:
+        audio.write(folder / name, np.full(32000, 0.1), 8000)
+    path = folder / "own.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+def test_headers_are_read_once(tmp_path, reads):
+    rows = ["a.wav,happy,anna", "b.wav,happy,ben", "c.wav,sad,anna", "d.wav,sad,ben"]
+    path = write_manifest(tmp_path, "path,label,speaker", rows)
+    corpus = corpora.load("manifest", path)
+    assert reads == {f"{name}.wav": 1 for name in "abcd"}
+    assert corpus.check().empty
+    assert corpus.complete
+    assert corpora.load("manifest", path).check().empty  # as another notebook in the same process does
+    assert set(reads.values()) == {1}
+    audio.write(tmp_path / "a.wav", np.full(4000, 0.1), 8000)
+    corpora.load("manifest", path)
+    assert reads == {"a.wav": 2, "b.wav": 1, "c.wav": 1, "d.wav": 1}  # only what changed
+
+
+def test_headers_of_annotated_recordings_and_meetings_are_read_once(tmp_path, reads):
+    rows = [f"{name}.wav,{name}.csv,{part}" for name, part in (("a", "train"), ("b", "dev"), ("c", "train"))]
+    path = write_manifest(tmp_path, "path,annotation,partition", [*rows, "d.wav,,test"])
+    for name in "abc":
+        lines = [f"{0.1 * row:.1f},{row % 7 / 10}" for row in range(41)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["time,arousal", *lines]))
+    corpus = corpora.load("continuous", path)
+    assert corpus.check().empty
+    assert reads == {f"{name}.wav": 1 for name in "abcd"}
+    meeting = tmp_path / "ami" / "amicorpus" / "ES2002a" / "audio" / "ES2002a.Mix-Headset.wav"
+    meeting.parent.mkdir(parents=True)
+    audio.write(meeting, np.full(16000, 0.1), 16000)
+    corpora.load("ami", tmp_path / "ami").check()
+    assert reads[meeting.name] == 1
+
+
+def test_a_check_is_handed_out_as_a_copy_and_made_again_for_another_table(iemocap_miniature):
+    corpus = corpora.load("iemocap", iemocap_miniature)
+    found = corpus.check()
+    found["level"] = "error"
+    assert not (corpus.check()["level"] == "error").any()
+    corpus.utterances = corpus.utterances.iloc[1:]
+    assert (corpus.check()["level"] == "error").any()
+
+
+def test_classes_are_merged(iemocap_miniature):
+    corpus = corpora.load("iemocap", iemocap_miniature)
+    four, counts = ["neutral", "happy", "sad", "angry"], corpus.utterances["label"].value_counts()
+    table = corpus.select(four, merge={"excited": "happy"})
+    assert table["label"].value_counts()["happy"] == counts["happy"] + counts["excited"]
+    assert set(table.loc[table["label"] == "happy", "code"]) == {"hap", "exc"}
+    assert set(table["label"]) == set(four)
+    assert corpus.utterances["label"].value_counts().equals(counts)  # the corpus itself is as it was
+    pleased = corpus.select(["pleased"], merge={"excited": "pleased", "happy": "pleased"})
+    assert len(pleased) == counts["happy"] + counts["excited"]
+    same = corpus.select(four, "improvised")
+    pd.testing.assert_frame_equal(corpus.select(four, "improvised", merge={}), same)
+
+
+@pytest.mark.parametrize(
+    ("merge", "message"),
+    [
+        ({"exited": "happy"}, "unknown label of iemocap 'exited' .did you mean 'excited'"),
+        ({"excited": "hapy"}, "unknown class to merge 'excited' into 'hapy' .did you mean 'happy'"),
+        ({"sad": "happy"}, "'sad' is merged into 'happy' and a class of its own: choose one of the two"),
+    ],
+)
+def test_a_merge_that_cannot_be_is_refused(iemocap_miniature, merge, message):
+    corpus = corpora.load("iemocap", iemocap_miniature)
+    with pytest.raises(SerkitError, match=message):
+        corpus.select(["happy", "sad"], merge=merge)
+
+
+def test_complete_is_the_real_corpus_without_an_error(iemocap_miniature, tmp_path):
+    assert not corpora.load("iemocap", iemocap_miniature).complete
+    rows = ["a.wav,happy,anna", "b.wav,happy,ben"]
+    path = write_manifest(tmp_path, "path,label,speaker", rows)
+    assert corpora.load("manifest", path).complete
+    (tmp_path / "b.wav").unlink()
+    assert not corpora.load("manifest", path, strict=False).complete
+
+
+def test_counts_are_beside_the_published_ones(iemocap_miniature):
+    corpus = corpora.load("iemocap", iemocap_miniature)
+    counts = corpus.counts().set_index("figure")
+    assert counts.loc["speakers", "counted"] == 10
+    assert np.isnan(counts.loc["speakers", "published"])
+    assert counts.loc["utterances", "counted"] == counts.loc["utterances", "published"] == len(corpus.utterances)
+    corpus.expected = None
+    assert corpus.counts().set_index("figure").loc["utterances", "published"] == 10039
+
+
+def test_what_a_paper_needs_is_required(iemocap_miniature, tmp_path):
+    corpus = corpora.load("iemocap", iemocap_miniature)
+    assert corpora.require(corpus, ["label", "speaker", "session", "valence", "words", "ratings"]) is corpus
+    assert corpora.lacking(corpus, ["label", "trajectories", "partition"]) == ["trajectories", "partition"]
+    with pytest.raises(SerkitError, match=r"(?s)iemocap lacks .*no trajectories\n +-> take recola, or .*continuous"):
+        corpora.require(corpus, ["label", "trajectories"])
+    own = corpora.load("manifest", write_manifest(tmp_path, "path,label,speaker", ["a.wav,x,anna", "b.wav,x,ben"]))
+    with pytest.raises(SerkitError, match=r"(?s)no session\n +-> fill the column session of a manifest.*no gender"):
+        corpora.require(own, ["session", "gender"])
+
+
+def test_a_note_is_part_of_the_title(tmp_path):
+    path = write_manifest(tmp_path, "path,label,speaker,note", ["a.wav,x,anna,played back", "b.wav,x,ben,played back"])
+    assert corpora.load("manifest", path).title == "Own recordings, described by a CSV file (played back)"

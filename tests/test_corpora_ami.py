@@ -208,6 +208,25 @@ def test_headsets_are_loaded_where_there_is_no_mix(tree):
     assert "1 other files left aside: only Mix-Headset and Headset-n are read" in notes
 
 
+def counted(root):
+    return corpora.load("ami", root).counts().set_index("figure")["counted"]
+
+
+def test_meetings_are_counted_and_not_recordings(tree, monkeypatch):
+    assert counted(tree)[["meetings", "headsets", "recordings"]].tolist() == [1, 2, 2]
+    assert not corpora.load("ami", tree).complete  # one of 171
+    monkeypatch.setattr(ami, "MEETINGS", frozenset({"ES2002a", "ES2002b"}))
+    assert not corpora.load("ami", tree).complete  # two recordings, but one meeting
+    write_audio(tree, "ES2002b.Mix-Headset")
+    assert corpora.load("ami", tree).complete
+    (tree / "ami_public_manual_1.6.2" / "corpusResources" / "meetings.xml").unlink()
+    assert not corpora.load("ami", tree).complete  # four headsets are due, where nothing says who took part
+    assert "1 meetings without a mix lack headsets: ES2002a" in found(tree, "note")["what"].tolist()
+    for number in (2, 3):
+        write_audio(tree, f"ES2002a.Headset-{number}")
+    assert corpora.load("ami", tree).complete
+
+
 def test_words_are_read_exactly(tree):
     words = corpora.load("ami", tree).words()
     assert rows_of(words[words["id"] == "ES2002a.Headset-1"]) == WORDS_OF_A

@@ -13,7 +13,7 @@ from sklearn.metrics import recall_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from serkit import audio, corpora, files, splits
+from serkit import audio, corpora, files, papers, splits
 from serkit.corpora import miniatures
 from serkit.corpora.loaders import cheavd
 from serkit.corpora.miniatures import cheavd as miniature_cheavd
@@ -131,6 +131,18 @@ def test_the_published_counts_are_the_papers():
         assert sum(due[f"{partition} {label}"] for label in cheavd.LABELS) == due[f"{partition} utterances"]
 
 
+def test_the_published_counts_are_table_1_of_zhao2018():
+    due, table = cheavd.PUBLISHED, papers.table("zhao2018", 1)
+    words = {"Surprise": "surprised", "Disgust": "disgusted", "Sum": "utterances"}
+    partitions = {"Train": "train", "Val": "dev", "Test": "test"}
+    printed = {
+        f"{partitions[row.metric]} {words.get(row.row, row.row.lower())}": int(row.value)
+        for row in table.itertuples()
+        if row.metric != "Total"
+    }
+    assert due == printed
+
+
 def test_a_complete_copy_is_as_published():
     table = full(labels=False)
     assert len(table) == 7030
@@ -182,7 +194,12 @@ DAMAGES = [
     ("train", 2, "eval", "unknown partition 'eval'\n .*write train, val or test"),
     ("train", 2, "", "unknown partition ''"),
     ("train", 4, "x", "unknown gender 'x'\n .*write one of: f, female, m, male"),
-    ("train", 0, "audio/train/none.wav", "no recording 'audio/train/none.wav'\n .*put it at .*none.wav, or mend"),
+    (
+        "train",
+        0,
+        "audio/train/none.wav",
+        "no recording 'audio/train/none.wav'\n .*put it at .*none.wav, or correct the path",
+    ),
     ("train", 0, "", "empty path; the row is left out"),
     ("train", 0, "audio/train/002.wav", "duplicate id 'audio/train/002', first at .*csv:2; the second is left out"),
     ("test", 5, "a, b", "7 cells under 6 columns; the row is left out"),
@@ -208,8 +225,13 @@ def test_a_label_of_another_class_changes_two_counts(copy):
 
 def test_a_speaker_in_two_partitions_is_named(copy):
     edit(copy, (",val,S13", ",val,S01"))
-    with pytest.raises(SerkitError, match="speaker 'S01' is in the partitions dev, train"):
+    with pytest.raises(SerkitError, match=r"(?s)speaker 'S01' is in the partitions dev, train.*use strict=False"):
         corpora.load("cheavd", copy)
+    table = corpora.load("cheavd", copy, strict=False).utterances  # as the remedy says
+    with pytest.raises(SerkitError, match="share speakers: S01"):
+        splits.by_partition(table)
+    fold = splits.by_partition(table, disjoint=False)
+    assert (len(fold.train), len(fold.validation), len(fold.test)) == (140, 31, 40)
 
 
 def test_a_truncated_recording_is_named(copy):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from serkit import audio, corpora
+from serkit import audio, corpora, splits
 from serkit.errors import SerkitError
 
 GOOD = """path,label,speaker,gender,valence
@@ -99,3 +99,39 @@ def test_another_encoding_is_refused_and_unused_columns_are_noted(table):
     table.write_text(GOOD.replace("valence", "pleasure"), encoding="utf-8")
     found = corpora.load("manifest", table).check()
     assert found["what"].tolist() == ["column 'pleasure' is not used"]
+
+
+def with_partitions(name, *cells):
+    lines = GOOD.splitlines()
+    return "\n".join([f"{lines[0]},{name}", *(f"{line},{cell}" for line, cell in zip(lines[1:], cells, strict=True))])
+
+
+@pytest.mark.parametrize("name", ["split", "Split", "partition"])
+def test_a_split_is_honoured(table, name):
+    table.write_text(with_partitions(name, "train", "Training", "validation", "val"), encoding="utf-8")
+    corpus = corpora.load("manifest", table)
+    assert list(corpus.utterances.columns) == [*corpora.COLUMNS, "partition"]
+    fold = splits.by_partition(corpus.utterances)
+    assert (fold.train, fold.validation, fold.test) == (("a1", "a2"), ("b1", "b2"), ())
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        (("train", "train", "evl", "dev"), r"own\.csv:4: unknown partition 'evl'\n.*write train, val or test"),
+        (("train", "train", "", "dev"), r"own\.csv:4: unknown partition ''"),
+        (("train", "dev", "dev", "dev"), "speaker 'anna' is in the partitions dev, train"),
+    ],
+)
+def test_a_wrong_split_is_named(table, cells, message):
+    table.write_text(with_partitions("split", *cells), encoding="utf-8")
+    with pytest.raises(SerkitError, match=message):
+        corpora.load("manifest", table)
+    corpora.load("manifest", table, strict=False)
+
+
+def test_a_split_without_development_is_a_warning(table):
+    table.write_text(with_partitions("split", "train", "train", "test", "test"), encoding="utf-8")
+    found = corpora.load("manifest", table).check()
+    assert found["level"].tolist() == ["warning"]
+    assert found["what"].str.startswith("no utterance of the partition 'dev'").all()

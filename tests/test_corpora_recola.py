@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from serkit import audio, corpora, metrics
+from serkit import audio, corpora, metrics, splits
 from serkit.corpora import miniatures, trajectories
 from serkit.corpora.loaders import recola
 from serkit.corpora.miniatures import recola as miniature_recola
@@ -124,6 +124,22 @@ def test_many_broken_lines_are_counted(copy):
     assert "251 broken lines in all" in found
 
 
+def test_without_strict_a_recording_without_a_sound_annotation_is_left_out(copy, manifest):
+    edit(copy / GOLD, "dev_2,0.12,", "dev_2,0.12,nan,")
+    (copy / "ratings_gold_standard/valence/train_1.arff").unlink()
+    corpus = corpora.load("recola", copy, strict=False)
+    assert corpus.recordings["partition"].value_counts().to_dict() == {"test": 9, "train": 8, "dev": 8}
+    labels = corpus.trajectories()
+    assert not {"dev_2", "train_1"} & set(labels["id"])
+    assert labels.notna().all(axis=None)
+    notes = errors(copy, level="note")["what"].tolist()
+    assert "dev_2 is left out of the partition 'dev': its annotation cannot be used" in notes
+    edit(manifest.parent / "c.csv", "0.2,", "0.2;")
+    own = corpora.load("continuous", manifest, strict=False)
+    assert own.recordings["id"].tolist() == ["a", "b", "d"]
+    assert set(own.trajectories()["id"]) == {"a", "b"}
+
+
 def test_a_broken_rating_is_a_warning(copy):
     edit(copy / RATERS, "0.04;", "0.04;;")
     assert errors(copy).empty
@@ -209,6 +225,56 @@ def test_the_raw_release(raw, sound):
     assert found["remedy"].str.contains("RECOLA-27, own test").any()
     assert found["what"].str.contains("251 rows instead of 7501").sum() == 4
     assert found["remedy"].str.contains("missing recordings: P20, P21").any()
+
+
+@pytest.fixture
+def public(sound, tmp_path, monkeypatch):
+    """The raw release as it is given out: 23 participants, those of train and dev among them, all of usual length."""
+    monkeypatch.setattr(recola, "ROWS", 251)
+    root = tmp_path / "public"
+    (root / "audio").mkdir(parents=True)
+    people = [*recola.PARTICIPANTS["train"], *recola.PARTICIPANTS["dev"], 17, 22, 29, 43, 58]
+    for dimension in recola.DIMENSIONS:
+        labels = root / "RECOLA-Annotation" / "emotional_behaviour" / dimension
+        labels.mkdir(parents=True)
+        for person in people:
+            shutil.copy(sound / "ratings_individual" / dimension / "dev_1.csv", labels / f"P{person}.csv")
+    for person in people:
+        shutil.copy(sound / "recordings_audio" / "dev_1.wav", root / "audio" / f"P{person}.wav")
+    return root
+
+
+def test_the_public_raw_release_loads_without_test_and_without_outsiders(public):
+    corpus = corpora.load("recola", public)
+    assert len(corpus.utterances) == 23
+    assert corpus.recordings["partition"].value_counts().to_dict() == {"train": 9, "dev": 9}
+    for table in (corpus.trajectories(), corpus.ratings()):
+        assert set(table["id"]) == set(corpus.recordings["id"])
+    fold = splits.by_partition(corpus.recordings)
+    assert (len(fold.train), len(fold.validation), len(fold.test)) == (9, 9, 0)
+    assert not corpus.complete  # no published count of the test partition holds
+    notes = corpus.check()
+    assert notes["level"].eq("note").all()
+    assert notes["what"].str.startswith("the raw release has no test recordings").any()
+    assert notes["what"].str.endswith("left out: P17, P22, P29, P43, P58").any()
+    (public / "RECOLA-Annotation" / "emotional_behaviour" / "arousal" / "P17.csv").unlink()
+    assert errors(public).empty  # nobody uses it
+    (public / "RECOLA-Annotation" / "emotional_behaviour" / "arousal" / "P16.csv").unlink()
+    with pytest.raises(SerkitError, match="no arousal annotation of P16"):
+        corpora.load("recola", public)
+
+
+@pytest.mark.parametrize("seconds", [9.99, 10.05])
+def test_a_recording_of_about_the_usual_length_has_the_usual_rows(copy, monkeypatch, seconds):
+    monkeypatch.setattr(recola, "ROWS", 251)
+    (copy / corpora.MARKER).unlink()
+    for name in ("test_1", "dev_1"):
+        audio.write(copy / "recordings_audio" / f"{name}.wav", np.full(round(16000 * seconds), 0.1), 16000)
+    corpus = corpora.load("recola", copy)
+    assert corpus.recordings["rows"].eq(251).all()
+    assert corpus.complete
+    (copy / "recordings_audio" / "test_1.wav").unlink()
+    assert not corpora.load("recola", copy, strict=False).complete
 
 
 def test_a_folder_without_a_release_says_what_is_expected(tmp_path):
@@ -299,6 +365,19 @@ def test_a_speaker_in_two_partitions(manifest):
     table.to_csv(manifest, index=False)
     found = errors(manifest, "continuous")["what"].tolist()
     assert found == ["speaker 'anna' is in the partitions dev, train"]
+
+
+def test_a_manifest_of_recordings_has_the_rules_of_the_other_one(manifest):
+    table = pd.read_csv(manifest).assign(gender=["female", "M", "male", ""], note="spoken to a machine")
+    table["split"] = ["Train", "validation", "training", "test"]
+    table.drop(columns="partition").to_csv(manifest, index=False)
+    corpus = corpora.load("continuous", manifest)
+    assert corpus.check().empty
+    assert corpus.recordings["gender"].tolist()[:3] == ["f", "m", "m"]
+    assert corpus.recordings["partition"].tolist() == ["train", "dev", "train", "test"]
+    assert corpus.title.endswith("described by a CSV file (spoken to a machine)")
+    edit(manifest, "female", "lady")
+    assert errors(manifest, "continuous")["what"].tolist() == ["unknown gender 'lady'"]
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,12 @@
-"""How a notebook is executed: what it is given. The papers' own tests execute them."""
+"""How a notebook is executed: what it is given, and what it refuses in Jupyter. The papers' own tests execute them."""
 
+import re
 from pathlib import Path
 
 import nbformat
 import papermill
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from serkit import notebooks, papers
 from serkit.errors import SerkitError
@@ -52,3 +54,127 @@ def test_roots_are_checked_like_any_parameter(given, tmp_path):
     with pytest.raises(SerkitError, match="there is no nowhere; how to get ravdess: "):
         notebooks.execute("li2018", "ravdess", "nowhere", "smoke", tmp_path)
     assert not given
+
+
+PARAMETERS = "\n".join(f"{name} = {value!r}" for name, value in notebooks.parameters(papers.find("li2018")).items())
+BEGIN = 'from serkit import notebooks\nspeech, results = notebooks.begin("li2018", globals())'
+
+
+class Jupyter:
+    """A session in which cells run one after the other, as a notebook's do."""
+
+    def __init__(self):
+        self.shell = InteractiveShell()
+
+    def run(self, *cells):
+        """Run cells until one fails; its error or None."""
+        for cell in cells:
+            if error := self.shell.run_cell(cell, store_history=True).error_in_exec:
+                return error
+        return None
+
+    def __getitem__(self, name):
+        return self.shell.user_ns[name]
+
+
+@pytest.fixture
+def jupyter(iemocap_miniature, tmp_path, monkeypatch, capsys):
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path / "notebooks")
+    return Jupyter()
+
+
+def test_a_notebook_begins_in_jupyter(jupyter, tmp_path):
+    assert jupyter.run(PARAMETERS, BEGIN) is None
+    assert jupyter["speech"].miniature
+    assert jupyter["results"].folder == tmp_path / "results" / "iemocap-miniature" / "li2018"
+    assert jupyter["results"].settings["epochs"] == notebooks.parameters(papers.find("li2018"))["epochs"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("epoch = 3", r"unknown parameter of li2018 'epoch' \(did you mean 'epochs'\?\)"),
+        ("epochs = 3\nlearning_rte = 0.1  # slower", "unknown parameter of li2018 'learning_rte'"),
+        ("epoch: int = 3\nepoch", "unknown parameter of li2018 'epoch'"),
+        ('profile = "qiuck"', r"unknown profile 'qiuck' \(did you mean 'quick'\?\)"),
+        ('epochs = "3"', "parameter epochs is of type int, such as 12; got '3'"),
+        ("pool_after = [1, 2.5]", "parameter pool_after is of type list of int"),
+        ("del epochs", "parameter epochs is not set: the parameters cell has epochs = 12"),
+        ('profile = "paper"', "profile = 'paper' is the name of a set of values and sets none of them: .*epochs = 50"),
+        ('corpus = "iemocpa"', "did you mean 'iemocap'"),
+        ('corpus = "recola"', "label"),
+    ],
+)
+def test_a_mistake_is_refused_in_jupyter(jupyter, cell, message):
+    error = jupyter.run(PARAMETERS, cell, BEGIN)
+    assert isinstance(error, SerkitError)
+    assert re.search(message, str(error)), error
+    # Again without a change: still refused.
+    assert isinstance(jupyter.run(BEGIN), SerkitError)
+
+
+def test_a_mistake_in_the_parameters_cell_itself(jupyter):
+    error = jupyter.run(PARAMETERS + "\nepoch = 3", BEGIN)
+    assert "unknown parameter of li2018 'epoch'" in str(error)
+    error = jupyter.run(PARAMETERS.replace("epochs =", "epoch =", 1), BEGIN)
+    assert "unknown parameter of li2018 'epoch'" in str(error), "although epochs is still set, from before"
+    assert jupyter.run(PARAMETERS, BEGIN) is None
+
+
+def test_a_corrected_cell_replaces_its_former_self(jupyter):
+    assert isinstance(jupyter.run(PARAMETERS, "epoch = 3", BEGIN), SerkitError)
+    assert jupyter.run("epochs = 3", BEGIN) is None
+    assert jupyter["results"].settings["epochs"] == 3
+
+
+def test_a_deleted_cell_is_forgotten_with_the_parameters_cell(jupyter):
+    error = jupyter.run(PARAMETERS, "number_of_rounds = 3", BEGIN)
+    assert "run the parameters cell again if it is gone" in str(error)
+    assert isinstance(jupyter.run("seeds = 2", BEGIN), SerkitError), "that is another cell"
+    assert jupyter.run(PARAMETERS, BEGIN) is None
+
+
+def test_work_after_the_beginning_is_free(jupyter):
+    """An exercise sets what it likes, and the notebook can begin again."""
+    assert jupyter.run(PARAMETERS, BEGIN) is None
+    assert jupyter.run("threshold = 0.5", "import math\nepoch = 3", "patience = 3\nfold = 0", BEGIN) is None
+    assert jupyter.run("epochs = 2", BEGIN) is None
+    assert jupyter["results"].settings["epochs"] == 2
+    error = jupyter.run("epochs = 2\nlearning_rte = 0.1", BEGIN)
+    assert "unknown parameter of li2018 'learning_rte'" in str(error), "a cell that sets parameters sets nothing else"
+
+
+def test_other_cells_before_the_beginning_are_free(jupyter):
+    """What computes or imports is no settings cell; nor is what cannot be read."""
+    assert jupyter.run(PARAMETERS, "import math\nlimit = 5", "width = 2 * 3", "a, b = 1, 2", BEGIN) is None
+    jupyter.run("epoch = ")
+    assert jupyter.run(BEGIN) is None
+
+
+def test_note_and_reasons_may_be_functions_of_the_corpus(jupyter):
+    cell = (
+        "from serkit import notebooks\n"
+        "_, results = notebooks.begin('li2018', globals(), lambda found: found.name, lambda found: ['it rains'])"
+    )
+    assert jupyter.run(PARAMETERS, cell) is None
+    assert jupyter["results"].note == "iemocap"
+    assert "it rains" in jupyter["results"].why_not
+
+
+def test_papermill_itself_cannot_inject_a_misspelt_parameter(tmp_path, iemocap_miniature):
+    """Through a real kernel: the injected cell is the running notebook's own."""
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(PARAMETERS), nbformat.v4.new_code_cell(BEGIN)],
+        metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
+    )
+    notebook.cells[0].metadata["tags"] = ["parameters"]
+    nbformat.write(notebook, tmp_path / "given.ipynb")
+    given = {"out": str(tmp_path / "out")}
+    papermill.execute_notebook(
+        tmp_path / "given.ipynb", tmp_path / "done.ipynb", given | {"epochs": 3}, progress_bar=False
+    )
+    with pytest.raises(papermill.PapermillExecutionError, match=r"'epoch' \(did you mean 'epochs'"):
+        papermill.execute_notebook(
+            tmp_path / "given.ipynb", tmp_path / "done.ipynb", given | {"epoch": 3}, progress_bar=False
+        )

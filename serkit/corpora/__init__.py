@@ -33,18 +33,8 @@ from serkit.corpora.table import COLUMNS, LABELS, MARKER, RATING_COLUMNS, WORD_C
 from serkit.errors import SerkitError, one_of
 
 __all__ = [
-    "COLUMNS",
-    "LABELS",
-    "MARKER",
-    "NAMES",
-    "Corpus",
-    "Problem",
-    "lacking",
-    "load",
-    "miniatures",
-    "module",
-    "require",
-]
+    "COLUMNS", "LABELS", "MARKER", "NAMES", "Corpus", "Problem", "lacking", "load", "miniatures", "module", "require",
+]  # fmt: skip
 
 LISTED_PROBLEMS = 5
 READERS = ("trajectories", "ratings", "words")  # what a loader may have besides its table
@@ -159,7 +149,7 @@ class Corpus:
             Rows of `utterances`, renumbered.
 
         Raises:
-            SerkitError: a label or the style does not occur, a label does not within that style, or a merged label is
+            SerkitError: a label or the style does not occur, a label does not occur in that style, or a merged label is
                 among `labels` or merged into one that is not.
         """
         table, merge = self.utterances, dict(merge or {})
@@ -177,16 +167,17 @@ class Corpus:
         table = table[table["label"].isin(labels)]
         for label in labels:
             if not (table["label"] == label).any():
-                raise SerkitError(f"no {style} utterance of {self.name} is labelled {label!r}: leave the class out")
+                spoken = f"{style} utterance" if style else "utterance"
+                raise SerkitError(f"no {spoken} of {self.name} is labelled {label!r}: leave the class out")
         return table.reset_index(drop=True)
 
     @property
     def recordings(self) -> pd.DataFrame:
         """The utterances of a corpus that is annotated continuously, where each is a recording.
 
-        Columns as in `utterances`; partition is "train", "dev" or "test", and a recording that is in none of them is
-        left out (`check` names it); rows is the number of values that a trajectory of the recording has, whether it is
-        there or not.
+        Columns as in `utterances`. Partition is "train", "dev" or "test"; a recording that is in none of them is left
+        out, and so is one whose annotation is missing or broken (`check` names both). Rows is the number of values that
+        a trajectory of the recording has, whether it is there or not.
 
         Raises:
             SerkitError: the corpus has labels of whole utterances only.

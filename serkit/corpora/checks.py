@@ -47,6 +47,12 @@ def require_folder(root: Path, how_to_get: str) -> None:
         raise SerkitError(f"there is no folder {root}\n{how_to_get}")
 
 
+def require_own_folder(directory: Path, marker: str, what: str) -> None:
+    """Raise where something other than `what` would be written over; `marker` is the file that makes it one."""
+    if directory.is_file() or (directory.is_dir() and any(directory.iterdir()) and not (directory / marker).is_file()):
+        raise SerkitError(f"{directory} is not empty and no {what}; name another folder")
+
+
 def count_problems(found: dict[str, int], expected: dict[str, int], where: Path, remedy: str) -> list[Problem]:
     """Name every figure of `expected` that differs from the one found (0 where absent).
 
@@ -78,6 +84,21 @@ def partition_problems(utterances: pd.DataFrame, where: Path, remedy: str) -> li
             what = f"speaker {speaker!r} is in the partitions {', '.join(found)}"
             problems.append(Problem("error", what, str(where), remedy))
     return problems
+
+
+def left_out(row: dict, where: Path | str, found: list[Problem]) -> list[Problem]:
+    """Take a recording with an unusable annotation out of its partition; returns what was found, and says so.
+
+    Args:
+        row: of the table, with id and partition.
+        where: the annotation.
+        found: what is wrong with the annotation; a warning leaves it usable.
+    """
+    if row["partition"] is None or not any(problem.level == "error" for problem in found):
+        return found
+    what = f"{row['id']} is left out of the partition {row['partition']!r}: its annotation cannot be used"
+    row["partition"] = None
+    return [*found, Problem("note", what, str(where), "correct the error that is named")]
 
 
 def in_threads(function, items: list, what: str) -> Iterator:

@@ -112,7 +112,9 @@ def manifest_rows(
             continue
         path = (root.parent / Path(given).expanduser()).resolve()
         if not path.is_file():
-            problems.append(Problem("error", f"no recording {given!r}", where, f"put it at {path}, or mend the path"))
+            problems.append(
+                Problem("error", f"no recording {given!r}", where, f"put it at {path}, or correct the path")
+            )
         name = cells.get("id") or str(Path(given).with_suffix(""))
         row = {"id": name, "path": str(path)} | parse(cells, where, problems)
         if name in rows:

@@ -86,7 +86,7 @@ def gold_standard(ratings: np.ndarray) -> np.ndarray:
 
     Each rater is moved to a common mean, and the mean over raters is taken. The common mean weights the mean of rater r
     by the rater's agreement a_r, the mean CCC with the others: sum_r a_r mean_r / sum_r a_r. An agreement below zero
-    counts as zero; where nobody agrees, all count alike.
+    counts as zero; where no two raters agree, all count alike.
 
     Args:
         ratings: shape (frames, raters).

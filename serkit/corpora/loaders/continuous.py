@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit.corpora.checks import Problem, partition_problems
+from serkit.corpora.checks import Problem, left_out, partition_problems
 from serkit.corpora.csv_files import GENDERS, SPLIT, manifest_rows, meaning_of, partition_of
 from serkit.corpora.table import utterance_table
 from serkit.corpora.trajectories import length_problem, read_csv, rows_of
@@ -53,7 +53,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
         wrong: a missing recording or annotation, an annotation with a broken line, of another length than its
         recording, or of another rate or other dimensions than the first, an unknown partition or gender, a duplicate id
         or path. A row without a path, a row with too few or too many cells, and the second of two rows with one id are
-        left out and named.
+        left out and named; a recording whose annotation cannot be used is in no partition.
 
     Raises:
         SerkitError: there is no such file, it is no CSV in UTF-8, has no row, or lacks a required column.
@@ -66,11 +66,12 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
         if path is None:
             continue
         table, found = read_csv(path, None, ",")
-        problems += found
         if not found:
-            first = _like_first(first, path, table, problems)
+            first = first or (path, tuple(table.columns[1:]), _step(table))
             row |= {"rows": len(table), "step": _step(table)}
-            problems += length_problem(path, len(table), row["step"], row["path"], "error")
+            found = _unlike(first, path, table)
+            found += length_problem(path, len(table), row["step"], row["path"], "error")
+        problems += left_out(row, path, found)
     for row in rows:
         row.setdefault("step", first[2] if first else np.nan)
         row.setdefault("rows", rows_of(row["path"], row["step"]) if first else 0)
@@ -108,7 +109,7 @@ def _rows(root: Path) -> tuple[list[dict[str, Any]], list[Problem]]:
         if (path is None and partition != "test") or (path is not None and not path.is_file()):
             what = f"no annotation {cells['annotation']!r}"
             problems.append(Problem("error", what, where, "put the file there, or correct the path"))
-            path = None
+            path, partition = None, None
         return {
             "annotation": path,
             "speaker": cells.get("speaker") or None,
@@ -125,14 +126,12 @@ def _step(table: pd.DataFrame) -> float:
     return round(float(np.median(np.diff(table["time"]))), 6)
 
 
-def _like_first(first: tuple | None, path: Path, table: pd.DataFrame, problems: list[Problem]) -> tuple:
-    """Compare an annotation with the first one; returns the first."""
-    own = (path, tuple(table.columns[1:]), _step(table))
-    if first is None:
-        return own
+def _unlike(first: tuple, path: Path, table: pd.DataFrame) -> list[Problem]:
+    """Compare an annotation with the first one: file, dimensions and step."""
+    own, problems = (path, tuple(table.columns[1:]), _step(table)), []
     for index, what in ((1, "dimensions {}"), (2, "one row every {} s")):
         if own[index] != first[index]:
             shown = [what.format(", ".join(one[index]) if index == 1 else one[index]) for one in (own, first)]
             remedy = "bring all annotations to the same columns and the same step"
             problems.append(Problem("error", f"{shown[0]}, but {shown[1]} in {first[0]}", str(path), remedy))
-    return first
+    return problems

@@ -152,4 +152,6 @@ def _note_other_names(found: list[Path], rows: dict[str, dict], problems: list[P
     others = [path for path in found if path.suffix.lower() in OTHER_AUDIO]
     if others:
         what = f"{len(others)} audio files are no FLAC; left aside"
-        problems.append(Problem("note", what, str(others[0]), "convert them to 16 kHz FLAC if they shall be used"))
+        problems.append(
+            Problem("note", what, str(others[0]), "nothing to do; to use them, convert them to 16 kHz FLAC")
+        )

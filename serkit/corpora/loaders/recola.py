@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serkit.corpora.checks import Problem, count_problems, listing, require_folder
+from serkit.corpora.checks import Problem, count_problems, left_out, listing, require_folder
 from serkit.corpora.table import PARTITIONS, utterance_table
 from serkit.corpora.trajectories import (
     RESTORE,
@@ -119,7 +119,8 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
 
     Returns:
         The release's folder, the recordings (columns of `serkit.corpora`, partition, release and rows), and what was
-        found wrong. A recording whose annotation is broken or missing remains in the table.
+        found wrong. A recording of train or dev whose annotation is broken or missing remains in the table, in no
+        partition.
 
     Raises:
         SerkitError: there is no such folder, or none of the releases in it.
@@ -129,32 +130,32 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
     problems: list[Problem] = []
     rows = []
     for path in _recordings(root, layout, problems):
-        parsed = {}
+        parsed, wrong = {}, []
         for dimension in DIMENSIONS:
             label = root / layout.labels / dimension / f"{path.stem}{layout.suffix}"
             if label.is_file():
                 table, found = _gold_standard(label, layout)
-                problems += found
                 parsed[dimension] = len(table)
-                problems += length_problem(label, len(table), STEP, str(path), "warning")
+                wrong += found + length_problem(label, len(table), STEP, str(path), "warning")
             elif _partition(path.stem) in ("train", "dev"):
                 remedy = "copy it from the original, or remove the recording"
-                problems.append(Problem("error", f"no {dimension} annotation of {path.stem}", str(label), remedy))
+                wrong.append(Problem("error", f"no {dimension} annotation of {path.stem}", str(label), remedy))
         if len(set(parsed.values())) > 1:
             what = f"{path.stem}: " + ", ".join(f"{number} rows of {name}" for name, number in parsed.items())
-            problems.append(Problem("error", what, str(root / layout.labels), RESTORE))
-        rows.append(
-            {
-                "id": path.stem,
-                "path": str(path),
-                "speaker": path.stem,  # one recording a speaker
-                "style": "improvised",
-                "partition": _partition(path.stem),
-                "release": layout.release,
-                "rows": max(parsed.values()) if parsed else 0,
-            }
-        )
-    usual = max((row["rows"] for row in rows), default=0)
+            wrong.append(Problem("error", what, str(root / layout.labels), RESTORE))
+        row = {
+            "id": path.stem,
+            "path": str(path),
+            "speaker": path.stem,  # one recording a speaker
+            "style": "improvised",
+            "partition": _partition(path.stem),
+            "release": layout.release,
+            "rows": max(parsed.values()) if parsed else 0,
+        }
+        problems += left_out(row, root / layout.labels, wrong)
+        rows.append(row)
+    lengths = [row["rows"] for row in rows if row["rows"]]
+    usual = max(lengths, key=lengths.count, default=0)
     for row in rows:
         row["rows"] = row["rows"] or rows_of(row["path"], STEP, usual)
     problems += _rating_problems(root, layout)
@@ -186,8 +187,9 @@ def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:
     """Count what `PUBLISHED` has figures of: ``{"train recordings": 9, "train arousal annotations": 9, ...}``."""
     found = {f"{name} recordings": int(n) for name, n in utterances["partition"].value_counts().items()}
     for dimension, name in _label_files(root, _find(root)[1]):
-        key = f"{_partition(name)} {dimension} annotations"
-        found[key] = found.get(key, 0) + 1
+        if partition := _partition(name):
+            key = f"{partition} {dimension} annotations"
+            found[key] = found.get(key, 0) + 1
     return found
 
 
@@ -326,5 +328,5 @@ def _release_problems(root: Path, utterances: pd.DataFrame, layout: Layout) -> l
         problems.append(Problem("note", what, str(root), "nothing to do: results are those of the dev partition"))
     if not layout.gold:
         what = "the raw release: gold standards are computed from the raters, and are not AVEC's files"
-        problems.append(Problem("note", what, str(root), "say so beside the result"))
+        problems.append(Problem("note", what, str(root), "write 'gold standards of our own' beside the result"))
     return problems

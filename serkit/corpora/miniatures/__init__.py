@@ -5,21 +5,23 @@ and report run on a laptop with no licence and no download. Its sound is synthet
 and so are its texts. The file SERKIT_MINIATURE.json marks it and holds the counts that `Corpus.check`
 expects instead of the published ones.
 
-To add one, write a module of the loader's name here, with ``write(root, seed) -> counts``. Nothing else names it.
+To add one, write a module of the loader's name here, with ``write(root, seed) -> counts`` and `VERSION`, a number that
+is part of the cached folder's name: raise it with every change of what is written. Nothing else names the module.
 """
 
 import importlib
 import os
 import pkgutil
 from pathlib import Path
+from types import ModuleType
 
 from serkit import files
 from serkit.corpora import loaders
+from serkit.corpora.checks import require_own_folder
 from serkit.corpora.table import MARKER
-from serkit.errors import SerkitError, one_of
+from serkit.errors import one_of
 
 NAMES = tuple(sorted({module.name for module in pkgutil.iter_modules(__path__)} & set(loaders.NAMES)))
-VERSION = 1  # of the sound and the texts; part of the cache's folder name
 
 
 def write(name: str, directory: Path | str, seed: int = 0) -> Path:
@@ -36,22 +38,20 @@ def write(name: str, directory: Path | str, seed: int = 0) -> Path:
     Raises:
         SerkitError: there is no such miniature, or `directory` holds something else.
     """
-    one_of(name, NAMES, "miniature")
+    twin = _module(name)
     directory = Path(directory).expanduser().resolve()
-    if directory.is_file() or (directory.is_dir() and any(directory.iterdir()) and not (directory / MARKER).is_file()):
-        raise SerkitError(f"{directory} is not empty and no miniature; name another folder")
+    require_own_folder(directory, MARKER, "miniature")
     with files.atomic(directory) as temporary:
         temporary.mkdir()
-        expected = importlib.import_module(f"{__name__}.{name}").write(temporary, seed)
-        marker = {"name": name, "seed": seed, "version": VERSION, "expected": expected}
+        expected = twin.write(temporary, seed)
+        marker = {"name": name, "seed": seed, "version": twin.VERSION, "expected": expected}
         files.write_json(temporary / MARKER, marker)
     return directory
 
 
 def ensure(name: str, seed: int = 0) -> Path:
     """Return the miniature in the cache folder; it is written on first use."""
-    one_of(name, NAMES, "miniature")
-    directory = files.cache_dir() / "miniature" / f"{name}-{VERSION}-{seed}"
+    directory = files.cache_dir() / "miniature" / f"{name}-{_module(name).VERSION}-{seed}"
     if (directory / MARKER).is_file():
         return directory
     own = write(name, directory.with_name(f"{directory.name}.{os.getpid()}"), seed)
@@ -62,3 +62,7 @@ def ensure(name: str, seed: int = 0) -> Path:
         if not (directory / MARKER).is_file():
             raise
     return directory
+
+
+def _module(name: str) -> ModuleType:
+    return importlib.import_module(f"{__name__}.{one_of(name, NAMES, 'miniature')}")

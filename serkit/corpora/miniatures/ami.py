@@ -14,6 +14,7 @@ from serkit import audio
 from serkit.corpora.loaders import ami
 from serkit.corpora.miniatures.synthesis import LEXICON, MANNERS, SAMPLE_RATE, SENTENCES, plan_words, speak, voice_of
 
+VERSION = 1  # of the sound and the texts
 MEETINGS = ("ES2002a", "ES2002b", "IS1009a", "TS3003a")
 AGENTS = "ABCD"
 SHORTEST, LONGEST = 46.0, 53.0  # seconds after which a meeting ends with the turn that is being spoken

@@ -29,6 +29,7 @@ from serkit.corpora.miniatures.synthesis import (
     voice_of,
 )
 
+VERSION = 1  # of the sound and the texts
 SIZES = {"train": 140, "dev": 30, "test": 40}  # about; utterances
 SPEAKERS = {"train": 12, "dev": 4, "test": 4}
 LEAST = {"train": 3, "dev": 2, "test": 1}  # utterances of a class

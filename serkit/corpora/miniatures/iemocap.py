@@ -25,6 +25,7 @@ from serkit.corpora.miniatures.synthesis import (
     voice_of,
 )
 
+VERSION = 1  # of the sound and the texts
 OVERLAP = 0.5  # of the emotions; at 0.5 a linear classifier of mean log-mel bands reaches a UA of about 0.7
 SHORTEST, LONGEST = 0.8, 4.5  # seconds an utterance
 BLANK_DOMINANCE = "Ses04M_script03_2_M000"  # one rater left it out, and it counts as 0, as in the release
@@ -165,7 +166,7 @@ def _write_dialogue(session: Path, dialogue: str, turns: list[Turn]) -> None:
     evaluation = session / "dialog" / "EmoEvaluation"
     _write_lines(evaluation / f"{dialogue}.txt", labels)
     _write_lines(session / "dialog" / "transcriptions" / f"{dialogue}.txt", texts)
-    # Sub-folders of another grammar: whoever lists the folder recursively reads them as labels.
+    # Sub-folders of another grammar: a program that searches the folder recursively reads them as labels.
     category = [f"{turn.name} :{RATER_WORDS.get(turn.code, 'Other')}; ()" for turn in turns]
     attribute = [f"{turn.name} :act 3; :val 3; :dom 3;  ()" for turn in turns]
     _write_lines(evaluation / "Categorical" / f"{dialogue}_e2_cat.txt", category)

@@ -27,6 +27,7 @@ from serkit.corpora.miniatures.synthesis import (
     voice_of,
 )
 
+VERSION = 1  # of the sound and the texts
 SECONDS = 60
 STEP = trajectories.STEP
 MEMORY = {"arousal": 1.1, "valence": 1.4}  # seconds; standard deviation of the bell that smooths each trajectory
