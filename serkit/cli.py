@@ -4,11 +4,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from serkit import __version__
 from serkit.errors import SerkitError, one_of
+
+if TYPE_CHECKING:
+    from serkit.papers import Paper
 
 
 class _Commands(click.Group):
@@ -31,13 +35,16 @@ def main() -> None:
     """Reproduce five classic speech-emotion-recognition papers."""
 
 
-@main.command()
+@main.command("reproduce")
 @click.argument("paper", nargs=-1)
 @click.option(
     "--corpus", "corpora", multiple=True, metavar="NAME[=ROOT]", help="A corpus and its folder; several may be given."
 )
 @click.option(
-    "--profile", default="quick", show_default=True, help="smoke, quick or paper (every setting as published)."
+    "--profile",
+    default="quick",
+    show_default=True,
+    help="smoke (for tests), quick, or paper (as published; our choice where the paper is silent).",
 )
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another value for a notebook parameter.")
 @click.option("--seeds", type=click.IntRange(1), help="Repeat every run with this many seeds.")
@@ -46,7 +53,7 @@ def main() -> None:
 @click.option(
     "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
 )
-def reproduce(paper, corpora, profile, settings, seeds, workers, scheduler, out) -> None:
+def _reproduce(paper, corpora, profile, settings, seeds, workers, scheduler, out) -> None:
     """Run the notebooks of PAPERs (all, when none is named) and write tables, figures and executed notebooks.
 
     With no --corpus, each paper runs on the miniature of its corpus: small, synthetic, written on the spot.
@@ -64,17 +71,31 @@ def reproduce(paper, corpora, profile, settings, seeds, workers, scheduler, out)
 
 
 @main.command("papers")
-def list_papers() -> None:
-    """List the papers that can be reproduced."""
-    from serkit.papers import PAPERS
+@click.argument("key", required=False)
+def _papers(key) -> None:
+    """List the papers, or every parameter of the paper KEY: its values, unit and source, and what it does."""
+    from serkit.papers import PAPERS, find
 
-    for paper in PAPERS.values():
+    for paper in [find(key)] if key else PAPERS.values():
         click.echo(f"{paper.key}\n  {paper.title}\n  {paper.authors}. {paper.venue}")
-        click.echo(f"  notebook {paper.notebook}; corpora of its results: {', '.join(paper.own)}\n")
+        click.echo(f"  notebook {paper.notebook}; corpora of its results: {', '.join(paper.own)}; any other corpus")
+        click.echo(f"  must have: {', '.join(paper.needs)}\n")
+    if key:
+        click.echo("\n".join(_parameter_lines(paper)))
+
+
+@main.command("notebooks")
+@click.argument("directory", type=click.Path(file_okay=False))
+def _notebooks(directory) -> None:
+    """Copy the notebooks to DIRECTORY, to read, run and change them there."""
+    from serkit import notebooks
+
+    for path in notebooks.copy(directory):
+        click.echo(f"wrote {path}")
 
 
 @main.command("corpora")
-def list_corpora() -> None:
+def _corpora() -> None:
     """List the corpora: what they are, their licences and how to get them."""
     from serkit.corpora import NAMES, module
 
@@ -83,10 +104,10 @@ def list_corpora() -> None:
         click.echo(f"{name}\n  {facts.TITLE}\n  licence: {facts.LICENCE}\n  {facts.HOW_TO_GET.strip()}\n")
 
 
-@main.command()
+@main.command("check")
 @click.argument("corpus")
 @click.argument("root", type=click.Path())
-def check(corpus, root) -> None:
+def _check(corpus, root) -> None:
     """Is this copy of CORPUS at ROOT complete and as expected? Says what is wrong and what to do."""
     from serkit.corpora import load
 
@@ -100,15 +121,38 @@ def check(corpus, root) -> None:
     sys.exit(1 if errors else 0)
 
 
-@main.command()
+@main.command("miniature")
 @click.argument("corpus")
 @click.argument("directory", type=click.Path(file_okay=False))
 @click.option("--seed", default=0, show_default=True, help="Another seed gives other speakers and sentences.")
-def miniature(corpus, directory, seed) -> None:
+def _miniature(corpus, directory, seed) -> None:
     """Write the synthetic twin of CORPUS, in its own layout, to DIRECTORY."""
     from serkit.corpora.miniatures import write
 
     click.echo(f"wrote {write(corpus, directory, seed=seed)}")
+
+
+def _parameter_lines(paper: "Paper") -> list[str]:
+    """Every parameter: values in the three profiles, unit, whose it is, what it bears on, and its comment."""
+    from serkit import notebooks
+
+    lines = [
+        "Sources. paper: the paper states it. ours: the paper is silent, and we chose. repetition: what is run,",
+        "and how often. place: where things are, and who does the work.",
+        "",
+    ]
+    defaults, comments = notebooks.parameters(paper), notebooks.comments(paper)
+    for name, parameter in paper.parameters.items():
+        values = {profile: parameter.values.get(profile, defaults[name]) for profile in ("smoke", "quick", "paper")}
+        shown = ", ".join(f"{profile} {value!r}" for profile, value in values.items())
+        if parameter.source == "place":
+            shown = repr(defaults[name])
+        unit = f" [{parameter.unit}]" if parameter.unit else ""
+        lines.append(f"{name}{unit}: {shown}\n    source: {parameter.source}")
+        if parameter.affects is not None:
+            lines[-1] += f"; bears on {', '.join(parameter.affects) or 'nothing that the paper prints'}"
+        lines.append(f"    {comments[name]}")
+    return lines
 
 
 def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> list[tuple[str, str, str, dict]]:
@@ -166,14 +210,17 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _summary(folder: Path) -> str:
-    """What was measured, beside what was published."""
+    """What was measured, beside what was published; what the paper compares; and why not to compare with it."""
     import pandas as pd
 
-    claims = pd.read_csv(folder / "tables" / "claims.csv")
+    tables = folder / "tables"
+    claims = pd.read_csv(tables / "claims.csv")
     measured = claims[claims["measured"].notna()]
-    columns = ["table", "row", "metric", "published", "measured", "sd", "runs", "comparable"]
+    columns = ["table", "row", "metric", "published", "measured", "sd", "low", "high", "runs", "comparable"]
     lines = [measured[columns].to_string(index=False)] if len(measured) else ["no published number was measured"]
-    reasons = measured["why_not"].dropna().unique()
-    if len(reasons):
-        lines.append(f"not comparable: {reasons[0]}")
+    if (tables / "comparisons.csv").is_file():
+        for one in pd.read_csv(tables / "comparisons.csv", keep_default_na=False).itertuples():
+            why = f" ({one.why})" if one.why else ""
+            lines.append(f"{one.better} above {one.worse} in {one.metric}, table {one.table}: {one.verdict}{why}")
+    lines += [f"not comparable: {reason}" for reason in measured["why_not"].dropna().unique()]
     return "\n".join([*lines, f"results: {folder}", ""])

@@ -184,8 +184,8 @@ def scores(predictions: pd.DataFrame, measures: dict = ACCURACIES) -> dict[str, 
     """Some measures of one model's predictions, pooled and by fold, and their floors.
 
     Args:
-        predictions: one row a tested utterance, fold and seed: fold, label (true), predicted, and seed where there are
-            several.
+        predictions: one row a tested utterance, fold and seed: label (true), predicted, and fold and seed where
+            there are several.
         measures: name -> ``metric(y_true, y_pred)``.
 
     Returns:
@@ -196,19 +196,20 @@ def scores(predictions: pd.DataFrame, measures: dict = ACCURACIES) -> dict[str, 
     """
     seeds = predictions["seed"] if "seed" in predictions else pd.Series(0, predictions.index)
     by_seed = [part for _, part in predictions.groupby(seeds)]
-    by_fold = [part for _, part in predictions.groupby([seeds, predictions["fold"]])]
+    folds = predictions["fold"] if "fold" in predictions else pd.Series(0, predictions.index)
+    by_fold = [part for _, part in predictions.groupby([seeds, folds])]
     first = by_seed[0]
     constants = _constants(first)
     numbers = {}
     for name, metric in measures.items():
-        pooled, folds = (
+        pooled, single = (
             np.array([metric(part["label"], part["predicted"]) for part in parts]) for parts in (by_seed, by_fold)
         )
         numbers[f"{name} pooled"] = float(pooled.mean())
-        numbers[f"{name} fold mean"] = float(folds.mean())
-        numbers[f"{name} fold sd"] = float(folds.std(ddof=1)) if len(folds) > 1 else np.nan
+        numbers[f"{name} fold mean"] = float(single.mean())
+        numbers[f"{name} fold sd"] = float(single.std(ddof=1)) if len(single) > 1 else np.nan
         numbers[f"{name} floor"] = max(metric(first["label"], constant) for constant in constants)
-    return numbers | {"folds": first["fold"].nunique(), "seeds": len(by_seed), "utterances": len(first)}
+    return numbers | {"folds": folds.nunique(), "seeds": len(by_seed), "utterances": len(first)}
 
 
 def _constants(predictions: pd.DataFrame) -> list[np.ndarray]:

@@ -7,10 +7,12 @@ runs. Inside the notebook `begin` checks what its own cells have set.
 
 import ast
 import difflib
+import io
 import os
 import re
 import sys
 import tempfile
+import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from serkit import progress
 from serkit.corpora import MARKER, Corpus, load, miniatures, module, require
 from serkit.errors import SerkitError, one_of
-from serkit.papers import PROFILES, Paper, find, profile_values
+from serkit.papers import PAPERS, PROFILES, Paper, find, profile_values
 
 if TYPE_CHECKING:
     from serkit.report import Results
@@ -33,15 +35,35 @@ STARTUP_LINE = re.compile(
 
 
 def path_of(paper: Paper) -> Path:
-    """The notebook's file.
+    """The notebook's file: in the checkout, or in the installed package.
 
     Raises:
-        SerkitError: the notebooks are not beside the package.
+        SerkitError: it is in neither.
     """
-    path = Path(__file__).parents[1] / "notebooks" / paper.notebook
-    if not path.is_file():
-        raise SerkitError(f"{path} is missing: install serkit from its checkout, with pip install -r requirements.txt")
-    return path
+    package = Path(__file__).parent
+    for folder in (package.parent / "notebooks", package / "_notebooks"):
+        if (folder / paper.notebook).is_file():
+            return folder / paper.notebook
+    raise SerkitError(f"{paper.notebook} is missing from {package / '_notebooks'}: install serkit again")
+
+
+def copy(directory: Path | str) -> list[Path]:
+    """Copy the notebooks of all papers into a folder, to read, run and change them there.
+
+    Returns:
+        The copies.
+
+    Raises:
+        SerkitError: one of them is there already; nothing is copied then.
+    """
+    directory = Path(directory).expanduser().resolve()
+    copies = {path_of(paper): directory / paper.notebook for paper in PAPERS.values()}
+    if there := [path for path in copies.values() if path.exists()]:
+        raise SerkitError(f"{there[0]} is there already: name another folder, or move it away")
+    directory.mkdir(parents=True, exist_ok=True)
+    for source, path in copies.items():
+        path.write_bytes(source.read_bytes())
+    return list(copies.values())
 
 
 def parameters(paper: Paper) -> dict[str, Any]:
@@ -50,21 +72,47 @@ def parameters(paper: Paper) -> dict[str, Any]:
     Raises:
         SerkitError: the notebook has no cell tagged ``parameters``, or that cell holds more than literals.
     """
+    path = path_of(paper)
+    values = {}
+    for statement in ast.parse(_parameters_cell(path)).body:
+        try:
+            name, value = _assignment(statement)
+            values[name] = ast.literal_eval(value)
+        except ValueError as error:
+            raise SerkitError(
+                f"{path}: the parameters cell holds {ast.unparse(statement)!r}; only name = literal may stand there"
+            ) from error
+    return values
+
+
+def comments(paper: Paper) -> dict[str, str]:
+    """What the notebook says of its parameters, by name: the comment after each.
+
+    Raises:
+        SerkitError: as in `parameters`.
+    """
+    text = _parameters_cell(path_of(paper))
+    by_line = {
+        token.start[0]: token.string.removeprefix("#").strip()
+        for token in tokenize.generate_tokens(io.StringIO(text).readline)
+        if token.type == tokenize.COMMENT
+    }
+    return {
+        _assignment(statement)[0]: " ".join(
+            by_line[line] for line in range(statement.lineno, statement.end_lineno + 1) if line in by_line
+        )
+        for statement in ast.parse(text).body
+    }
+
+
+def _parameters_cell(path: Path) -> str:
     import nbformat
 
-    path = path_of(paper)
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     if len(cells) != 1:
         raise SerkitError(f"{path} has {len(cells)} cells tagged 'parameters'; it needs one")
-    values = {}
-    for statement in ast.parse(cells[0].source).body:
-        if not isinstance(statement, ast.Assign) or not isinstance(statement.targets[0], ast.Name):
-            raise SerkitError(
-                f"{path}: the parameters cell holds {ast.unparse(statement)!r}; only name = literal may stand there"
-            )
-        values[statement.targets[0].id] = ast.literal_eval(statement.value)
-    return values
+    return cells[0].source
 
 
 def settings(key: str, namespace: dict[str, Any]) -> dict[str, Any]:
@@ -119,7 +167,7 @@ def begin(
     root = values["root"] or miniatures.ensure(values["corpus"])
     speech = require(load(values["corpus"], root, values["strict"]), paper.needs)
     # The notebook stands in a folder beside that of the results.
-    values["out"] = values["out"] or str(folder_of_results("../results", speech.name, speech.miniature, key))
+    values["out"] = values["out"] or str(_folder_of_results("../results", speech.name, speech.miniature, key))
     results = Results(
         key, speech, values, note(speech) if callable(note) else note, reasons(speech) if callable(reasons) else reasons
     )
@@ -147,7 +195,7 @@ def resolve(paper: Paper, profile: str, given: dict[str, Any]) -> dict[str, Any]
     return values
 
 
-def folder_of_results(out: Path | str, corpus: str, miniature: bool, key: str) -> Path:
+def _folder_of_results(out: Path | str, corpus: str, miniature: bool, key: str) -> Path:
     """Where the results of a paper on a corpus go: ``out/<corpus>/<paper>``; miniatures say so in the name."""
     return Path(out).resolve() / f"{corpus}{'-miniature' * miniature}" / key
 
@@ -181,7 +229,7 @@ def execute(
     module(corpus)  # is there such a corpus?
     if root and not Path(root).exists():
         raise SerkitError(f"there is no {root}; how to get {corpus}: {module(corpus).HOW_TO_GET}")
-    folder = folder_of_results(out, corpus, not root or (Path(root) / MARKER).is_file(), key)
+    folder = _folder_of_results(out, corpus, not root or (Path(root) / MARKER).is_file(), key)
     root = str(Path(root).resolve()) if root else ""
     # The notebook runs in the folder of its results.
     given |= {name: str(Path(place).resolve()) for name, place in given.items() if name.endswith("_root") and place}

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from serkit.errors import SerkitError
+
+_RUN_COLUMNS = ("dataset", "dimension", "setting", "share", "fold", "seed")
 # Okabe and Ito (2008): eight colours that remain apart under every common colour-vision deficiency.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]
 
@@ -13,12 +16,12 @@ def axes(columns: int = 1, rows: int = 1, width: float = 4.5, height: float = 3.
     """A figure with a grid of axes; `width` and `height` in inches are of one of them."""
     import matplotlib.pyplot as plt
 
-    figure, found = plt.subplots(
+    figure, grid = plt.subplots(
         rows, columns, figsize=(width * columns, height * rows), layout="constrained", squeeze=False, **options
     )
-    for axis in found.flat:
+    for axis in grid.flat:
         axis.set_prop_cycle(color=COLOURS)
-    return figure, found
+    return figure, grid
 
 
 def class_histogram(labels: pd.Series, groups: pd.Series, classes: Sequence[str]):
@@ -90,7 +93,7 @@ def spectrogram(axis, values: np.ndarray, hop: float, top: float, **options):
 
 
 def overlay(axis, values: np.ndarray, hop: float, top: float, frames: int, signed: bool = False):
-    """Draw a coarse map over a spectrogram that is there: the stronger, the less transparent.
+    """Draw a coarse map over a spectrogram: the stronger, the less transparent.
 
     Args:
         axis: where a `spectrogram` was drawn.
@@ -122,8 +125,8 @@ def overlay(axis, values: np.ndarray, hop: float, top: float, frames: int, signe
 def confusions(matrices: dict[str, pd.DataFrame]):
     """Confusion matrices side by side: share of each true class in colour and percent, counts below."""
     side = 0.5 * max(map(len, matrices.values()))  # inches, of the cells
-    figure, ((*found,),) = axes(columns=len(matrices), width=max(side, 2) + 1.6, height=max(side, 2) + 1.4)
-    for axis, (title, counts) in zip(found, matrices.items(), strict=True):
+    figure, ((*panels,),) = axes(columns=len(matrices), width=max(side, 2) + 1.6, height=max(side, 2) + 1.4)
+    for axis, (title, counts) in zip(panels, matrices.items(), strict=True):
         share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
         axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(share.shape):
@@ -144,25 +147,39 @@ def confusions(matrices: dict[str, pd.DataFrame]):
 
 
 def learning_curves(histories: pd.DataFrame, measures: dict[str, str]):
-    """One panel a measure, one line a model: mean over folds and seeds, the range as a band.
+    """One panel a measure: a thin line a run, and each model's mean as far as all its runs went.
+
+    A dot marks where a run has ended. Beyond the first of them there is no mean: it would be that of the runs that
+    are left, which are not the same ones.
 
     Args:
-        histories: columns model, epoch and the measures.
+        histories: of all runs; columns model, epoch, the measures, and fold, seed, dataset, dimension, setting or
+            share where there are several.
         measures: column name -> axis label with unit.
+
+    Raises:
+        SerkitError: an epoch occurs twice in a run, so that a column that tells runs apart is missing.
     """
-    figure, ((*found,),) = axes(columns=len(measures))
-    for axis, (column, label) in zip(found, measures.items(), strict=True):
-        for model, part in histories.groupby("model", sort=False):
-            by_epoch = part.groupby("epoch")[column]
-            middle = by_epoch.mean()
-            (line,) = axis.plot(middle.index, middle, label=model, marker="o", markersize=3)
-            axis.fill_between(
-                middle.index, by_epoch.min(), by_epoch.max(), color=line.get_color(), alpha=0.15, linewidth=0
-            )
+    apart = ["model", *(name for name in _RUN_COLUMNS if name in histories)]
+    if histories.duplicated([*apart, "epoch"]).any():
+        raise SerkitError(f"epochs occur twice where only {', '.join(apart)} tell runs apart: plot one part at a time")
+    figure, ((*panels,),) = axes(columns=len(measures))
+    for axis, (column, label) in zip(panels, measures.items(), strict=True):
+        for number, (model, part) in enumerate(histories.groupby("model", sort=False)):
+            colour = COLOURS[number % len(COLOURS)]
+            runs = [run.sort_values("epoch") for _, run in part.groupby(apart, sort=False)]
+            for run in runs:
+                axis.plot(run["epoch"], run[column], color=colour, linewidth=0.7, alpha=0.5 if len(runs) > 1 else 1)
+                axis.plot(run["epoch"].iloc[-1:], run[column].iloc[-1:], color=colour, marker="o", markersize=4)
+            common = min(run["epoch"].max() for run in runs)
+            mean = part[part["epoch"] <= common].groupby("epoch")[column].mean()
+            name = f"{model} (mean of {len(runs)} runs)" if len(runs) > 1 else model
+            axis.plot(mean.index, mean, color=colour, linewidth=2, label=name)
         axis.set(xlabel="epoch", ylabel=label)
         axis.spines[["top", "right"]].set_visible(False)
         axis.xaxis.get_major_locator().set_params(integer=True)
-    found[0].legend(frameon=False)
+    panels[0].plot([], [], color="0.4", marker="o", markersize=4, linestyle="none", label="end of a run")
+    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, ncols=2, loc="outside upper left")
     return figure
 
 
@@ -172,7 +189,9 @@ def fold_spread(
     floors: dict[str, float],
     published: dict[str, dict[str, float]] | None = None,
 ):
-    """Each fold's score as a point, by model, with the mean and the majority-class floor.
+    """Each run's score as a point, by model, with the mean and the majority-class floor.
+
+    Where no model has more than one run there is no spread: the title says so, and no mean is drawn.
 
     Args:
         by_fold: columns model and the measures, one row a fold and seed.
@@ -180,19 +199,21 @@ def fold_spread(
         floors: column name -> floor.
         published: column name -> model -> the paper's number, drawn as a diamond.
     """
-    figure, ((*found,),) = axes(columns=len(measures))
+    figure, ((*panels,),) = axes(columns=len(measures))
     models = list(by_fold["model"].unique())
-    for axis, (column, label) in zip(found, measures.items(), strict=True):
+    single = not by_fold["model"].duplicated().any()
+    for axis, (column, label) in zip(panels, measures.items(), strict=True):
         for place, model in enumerate(models):
             values = by_fold.loc[by_fold["model"] == model, column].to_numpy()
             spread = np.linspace(-0.15, 0.15, len(values)) if len(values) > 1 else [0]
             axis.scatter(place + np.asarray(spread), values, color=COLOURS[place % len(COLOURS)], s=18, zorder=3)
-            axis.hlines(values.mean(), place - 0.25, place + 0.25, color="black", zorder=4)
-        told = {model: value for model, value in (published or {}).get(column, {}).items() if model in models}
-        if told:
+            if len(values) > 1:
+                axis.hlines(values.mean(), place - 0.25, place + 0.25, color="black", zorder=4)
+        printed = {model: value for model, value in (published or {}).get(column, {}).items() if model in models}
+        if printed:
             axis.scatter(
-                [models.index(model) for model in told],
-                told.values(),
+                [models.index(model) for model in printed],
+                printed.values(),
                 marker="D",
                 s=40,
                 zorder=5,
@@ -204,5 +225,112 @@ def fold_spread(
         axis.set_xticks(range(len(models)), models, rotation=25, ha="right", rotation_mode="anchor")
         axis.set(ylabel=label, ylim=(0, 100), xlim=(-0.5, len(models) - 0.5))
         axis.spines[["top", "right"]].set_visible(False)
-    found[0].legend(frameon=False, loc="best")
+    if single:
+        figure.suptitle("one run of each model: no spread to be seen", fontsize=10)
+    panels[0].legend(frameon=False, loc="best")
     return figure
+
+
+def published_beside_measured(claims: pd.DataFrame):
+    """Published and measured numbers as bars, with the measured ones' intervals: one panel a table and metric.
+
+    Args:
+        claims: as `serkit.report.Results.claims` returns them; rows without a measured number are left out. A filled
+            bar is comparable with the paper's, a hatched one is not.
+    """
+    claims = claims[claims["measured"].notna()]
+    panels = list(claims.groupby(["table", "metric"], sort=False))
+    if not panels:
+        raise SerkitError("nothing was measured: there is nothing to draw")
+    most = max(len(part) for _, part in panels)
+    figure, grid = axes(columns=min(len(panels), 2), rows=-(-len(panels) // 2), width=5.5, height=0.9 + 0.5 * most)
+    for axis, ((number, metric), part) in zip(grid.flat, panels, strict=False):
+        places = np.arange(len(part))
+        axis.barh(places - 0.2, part["published"], height=0.38, color="0.75")
+        bars = axis.barh(places + 0.2, part["measured"], height=0.38, color=COLOURS[0])
+        for bar, comparable in zip(bars, part["comparable"], strict=True):
+            if not comparable:
+                bar.set(facecolor="white", edgecolor=COLOURS[0], hatch="///")
+        ends = (part["measured"] - part["low"], part["high"] - part["measured"])
+        known = np.isfinite(ends[0].to_numpy() + ends[1].to_numpy())
+        if known.any():
+            error = np.array([end.to_numpy()[known] for end in ends])
+            axis.errorbar(
+                part["measured"][known], places[known] + 0.2, xerr=error, fmt="none", ecolor="black", capsize=3
+            )
+        axis.set_yticks(places, part["row"])
+        axis.invert_yaxis()
+        axis.set(title=f"table {number}, {metric}", xlabel="in the paper's unit")
+        axis.spines[["top", "right"]].set_visible(False)
+    for axis in list(grid.flat)[len(panels) :]:
+        axis.set_visible(False)
+    handles = _legend_bars(claims)
+    figure.legend(handles=handles, frameon=False, ncols=len(handles), loc="outside upper left")
+    return figure
+
+
+def _legend_bars(claims: pd.DataFrame) -> list:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    handles = [Patch(facecolor="0.75", label="published")]
+    if claims["comparable"].any():
+        handles.append(Patch(facecolor=COLOURS[0], label="measured"))
+    if not claims["comparable"].all():
+        style = {"facecolor": "white", "edgecolor": COLOURS[0], "hatch": "///"}
+        handles.append(Patch(label="measured, not comparable", **style))
+    if claims["low"].notna().any():
+        handles.append(Line2D([], [], color="black", label="95 % interval over speakers"))
+    return handles
+
+
+def boxes(axis, nodes: dict[str, tuple], arrows: Sequence[tuple] = (), fontsize: float = 9) -> None:
+    """Draw a network as boxes and arrows.
+
+    Args:
+        axis: where; its frame is taken away, and its limits are set so that all boxes are inside.
+        nodes: name -> (x, y, text) or (x, y, text, colour), x and y the middle of the box; text may have several lines.
+            Boxes with an empty text are drawn as points, to which and from which arrows may go.
+        arrows: (from, to), (from, to, label) or (from, to, label, bend): names of two nodes, and how much the arrow
+            is bent: 0 is straight, 0.3 is a good arc to its right.
+        fontsize: of the texts in points.
+
+    Raises:
+        SerkitError: an arrow names a node that is not there.
+    """
+    if missing := [name for arrow in arrows for name in arrow[:2] if name not in nodes]:
+        raise SerkitError(f"an arrow goes to or from {missing[0]!r}, which is not among the nodes {', '.join(nodes)}")
+    axis.set_axis_off()
+    drawn = {}
+    for name, (x, y, text, *colour) in nodes.items():
+        style = {"boxstyle": "round,pad=0.4", "facecolor": colour[0] if colour else "0.94", "edgecolor": "0.3"}
+        if not text:
+            style = {"boxstyle": "circle,pad=0.3", "facecolor": "0.3", "edgecolor": "0.3"}
+        size = fontsize if text else fontsize / 4
+        drawn[name] = axis.text(x, y, text or " ", ha="center", va="center", fontsize=size, bbox=style, zorder=3)
+    _make_room(axis, list(drawn.values()))
+    for begin, end, *rest in arrows:
+        label, bend = [*rest, "", 0.0][:2] if not rest else [*rest, 0.0][:2]
+        start, stop = drawn[begin].get_position(), drawn[end].get_position()
+        look = {"arrowstyle": "-|>", "color": "0.3", "connectionstyle": f"arc3,rad={bend}", "shrinkA": 1, "shrinkB": 1}
+        look |= {"patchA": drawn[begin].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch()}
+        axis.annotate("", stop, start, arrowprops=look, zorder=2)
+        if label:
+            (x, y), (to_x, to_y) = axis.transData.transform([start, stop])
+            middle = (x + to_x + bend * (to_y - y)) / 2, (y + to_y - bend * (to_x - x)) / 2
+            paper = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"}
+            place = axis.transData.inverted().transform(middle)
+            axis.text(*place, label, ha="center", va="center", fontsize=0.85 * fontsize, bbox=paper, zorder=2.5)
+
+
+def _make_room(axis, texts: list) -> None:
+    """Set the limits so that all texts with their boxes are inside."""
+    x, y = np.array([text.get_position() for text in texts], float).T
+    axis.set(xlim=(x.min() - 0.5, x.max() + 0.5), ylim=(y.min() - 0.5, y.max() + 0.5))
+    for _ in range(4):  # a wider range makes a box wider in data coordinates
+        axis.figure.draw_without_rendering()  # a constrained layout moves the axes, and boxes follow their texts
+        boxes_drawn = [text.get_bbox_patch().get_window_extent() for text in texts]
+        corners = np.concatenate([axis.transData.inverted().transform(box.get_points()) for box in boxes_drawn])
+        (left, bottom), (right, top) = corners.min(axis=0), corners.max(axis=0)
+        wide, high = 0.02 * (right - left), 0.02 * (top - bottom)
+        axis.set(xlim=(left - wide, right + wide), ylim=(bottom - high, top + high))

@@ -50,9 +50,7 @@ class Results:
 
     def __init__(self, key: str, corpus: Corpus, settings: dict[str, Any], note: str = "", reasons: Iterable[str] = ()):
         self.paper, self.corpus, self.settings, self.note = papers.find(key), corpus, settings, note
-        self.folder = Path(
-            settings["out"] or f"../results/{corpus.name}{'-miniature' * corpus.miniature}/{key}"
-        ).resolve()
+        self.folder = Path(settings["out"]).resolve()
         self._reasons = [*_corpus_reasons(self.paper, corpus), *_setting_reasons(self.paper, settings)]
         self._comparisons: dict[tuple, dict] = {}
         for reason in reasons:
@@ -411,8 +409,8 @@ def score_table(
     Returns:
         One row a model (of each group): for a measure UA, "UA pooled" (over the folds of a seed, then the mean over
         seeds), "UA low" and "UA high" (95 % interval over speakers and seeds), "UA fold mean" and "UA fold sd" (over
-        all folds and seeds), "UA floor" (predicting the commonest class always); "recall happy" of each class; folds,
-        seeds, speakers and utterances; why, where there is no interval.
+        all folds and seeds), "UA floor" (predicting the commonest class always); "recall happy" of each class, unless
+        labels are ratings; folds, seeds, speakers and utterances; why, where there is no interval.
     """
     rows = []
     scale, digits = (100, 2) if percent else (1, 4)
@@ -426,7 +424,9 @@ def score_table(
             row |= {f"{name} pooled": numbers[f"{name} pooled"], **ends}
             row |= {column: numbers[column] for column in (f"{name} fold mean", f"{name} fold sd")}
         row |= {f"{name} floor": numbers[f"{name} floor"] for name in measures}
-        row |= {f"recall {name}": value for name, value in metrics.recalls(part["label"], part["predicted"]).items()}
+        if not pd.api.types.is_float_dtype(part["label"]):  # ratings are no classes
+            shares = metrics.recalls(part["label"], part["predicted"])
+            row |= {f"recall {name}": value for name, value in shares.items()}
         row = {name: round(scale * value, digits) for name, value in row.items()}
         counts = {name: numbers[name] for name in ("folds", "seeds", "utterances")}
         rows.append(
@@ -440,15 +440,9 @@ def _corpus_reasons(paper: papers.Paper, corpus: Corpus) -> list[_Reason]:
         return [_Reason("synthetic miniature", f"synthetic miniature of {corpus.name}, not the corpus", "corpus")]
     if corpus.name not in paper.own:
         return [_Reason("corpus", f"corpus {corpus.name}; the paper's is {' and '.join(paper.own)}", "corpus")]
-    if not _complete(corpus):
-        return [_Reason("incomplete copy", "this copy of the corpus fails its check", "corpus")]
+    if not corpus.complete:
+        return [_Reason("incomplete copy", "this copy is not the whole corpus, or it fails its check", "corpus")]
     return []
-
-
-def _complete(corpus: Corpus) -> bool:
-    if hasattr(corpus, "complete"):
-        return corpus.complete
-    return not (corpus.check()["level"] == "error").any()
 
 
 def _setting_reasons(paper: papers.Paper, settings: dict[str, Any]) -> list[_Reason]:

@@ -88,16 +88,16 @@ def pytorch_defaults(weight_decay: float = 0.0, fan_in: int | None = None, gamma
     return kernel, normalisation
 
 
-class StopOnNaN(keras.callbacks.Callback):
+class _StopOnNaN(keras.callbacks.Callback):
     """Stop with an error, naming epoch and step, as soon as the loss is not a finite number."""
 
-    def on_train_begin(self, logs=None):  # noqa: ARG002, D102
+    def on_train_begin(self, logs=None):  # noqa: ARG002
         self.epoch = 0
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002, D102
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):  # noqa: D102
+    def on_train_batch_end(self, batch, logs=None):
         if not np.isfinite(logs["loss"]):
             raise SerkitError(
                 f"the loss is {logs['loss']} in epoch {self.epoch + 1}, step {batch + 1}: look for extreme feature "
@@ -165,15 +165,15 @@ class DevelopmentCCC(keras.callbacks.Callback):
         logs["dev_ccc"] = metrics.ccc(np.concatenate(true), np.concatenate(list(predicted.values())))
 
 
-class ShowEpochs(keras.callbacks.Callback):
+class _ShowEpochs(keras.callbacks.Callback):
     """Tell the progress display which epoch is running."""
 
-    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002, D102
+    def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
         progress.detail(f"epoch {epoch + 1}/{self.params['epochs']}")
 
 
 def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = None, callbacks=(), **options):
-    """``model.fit``, quietly, with a learning-rate schedule, `StopOnNaN` and `ShowEpochs`.
+    """``model.fit``, quietly, with a learning-rate schedule, `_StopOnNaN` and `_ShowEpochs`.
 
     Args:
         model: compiled.
@@ -193,7 +193,7 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
 
     import pandas as pd
 
-    every = [StopOnNaN(), ShowEpochs(), *callbacks]
+    every = [_StopOnNaN(), _ShowEpochs(), *callbacks]
     if rates is not None:
         every.append(keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch]))
     y = options["y"] if "y" in options else batches[0][1] if isinstance(batches, keras.utils.PyDataset) else None

@@ -1,6 +1,7 @@
 """The command: what it lists, what it refuses, and how fast it does."""
 
 import json
+import re
 
 import nbformat
 import pandas as pd
@@ -54,12 +55,16 @@ def test_mistakes_are_named_at_once(arguments, message):
 @pytest.fixture
 def executed(tmp_path, monkeypatch):
     """What the command would execute: paper, corpus and root of each."""
-    seen = []
+
+    class Seen(list):
+        claims = pd.DataFrame(columns=report.CLAIM_COLUMNS)
+
+    seen = Seen()
 
     def execute(key, corpus, root, profile, out, **given):
         seen.append((key, corpus, root))
         (tmp_path / "tables").mkdir(exist_ok=True)
-        pd.DataFrame(columns=report.CLAIM_COLUMNS).to_csv(tmp_path / "tables" / "claims.csv")
+        seen.claims.to_csv(tmp_path / "tables" / "claims.csv")
         return tmp_path
 
     monkeypatch.setattr(notebooks, "execute", execute)
@@ -74,6 +79,25 @@ def test_without_a_corpus_a_paper_runs_on_each_of_its_own(executed):
     executed.clear()
     assert serkit("reproduce").exit_code == 0
     assert executed == [(paper.key, corpus, "") for paper in papers.PAPERS.values() for corpus in paper.own]
+
+
+def test_the_summary_says_what_was_measured_and_what_was_compared(executed, tmp_path):
+    (tmp_path / "tables").mkdir()
+    claim = {"table": 1, "row": "A", "metric": "UA", "published": 60, "measured": 50.5, "sd": 2, "low": 45, "high": 56}
+    rows = [
+        claim | {"runs": 3, "comparable": False, "why_not": "epochs = 2 (paper: 50)"},
+        {"table": 1, "row": "B", "metric": "UA", "published": 61, "why_not": "not measured here"},
+    ]
+    executed.claims = pd.DataFrame(rows, columns=report.CLAIM_COLUMNS)
+    compared = {"table": 1, "better": "B", "worse": "A", "metric": "UA", "verdict": "undecided", "why": "2 speakers"}
+    pd.DataFrame([compared]).to_csv(tmp_path / "tables" / "comparisons.csv")
+    output = serkit("reproduce", "li2018", "--profile", "smoke").output
+    assert "50.5" in output
+    assert "56" in output
+    assert " B " not in output.split("B above")[0], "not measured, not listed"
+    assert "B above A in UA, table 1: undecided (2 speakers)" in output
+    assert "not comparable: epochs = 2 (paper: 50)\n" in output
+    assert f"results: {tmp_path}" in output
 
 
 def test_a_corpus_goes_to_the_papers_that_take_it(executed, iemocap_miniature):
@@ -127,6 +151,43 @@ def test_a_value_of_another_type_inside_the_notebook():
     assert notebooks.settings("li2018", {**values, "anything": 1}) == values
     with pytest.raises(SerkitError, match="parameter fold_limit is of type int, such as 0; got '2'"):
         notebooks.settings("li2018", {**values, "fold_limit": "2"})
+
+
+@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+def test_every_parameter_is_listed(paper):
+    result = serkit("papers", paper.key)
+    assert result.exit_code == 0, result.output
+    defaults, comments = notebooks.parameters(paper), notebooks.comments(paper)
+    assert list(comments) == list(defaults)
+    for name, parameter in paper.parameters.items():
+        (lines,) = re.findall(rf"^{name}(?: \[.*\])?: .*\n.*\n.*$", result.output, re.MULTILINE)
+        first, source, comment = lines.splitlines()
+        assert parameter.unit in first
+        assert repr(defaults[name]) in first
+        assert all(f"{profile} {value!r}" in first for profile, value in parameter.values.items())
+        assert source.startswith(f"    source: {parameter.source}")
+        assert comment == f"    {comments[name]}" != "    "
+    assert "source: paper; bears on " in result.output
+
+
+def test_notebooks_are_copied_and_nothing_is_overwritten(tmp_path):
+    folder = tmp_path / "mine"
+    result = serkit("notebooks", folder)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in folder.iterdir()} == {paper.notebook for paper in papers.PAPERS.values()}
+    for paper in papers.PAPERS.values():
+        assert (folder / paper.notebook).read_bytes() == notebooks.path_of(paper).read_bytes()
+        assert f"wrote {folder / paper.notebook}" in result.output
+    mine = folder / papers.find("zhao2018").notebook
+    mine.write_text("mine")
+    for other in folder.iterdir():
+        if other != mine:
+            other.unlink()
+    result = serkit("notebooks", folder)
+    assert result.exit_code == 1
+    assert f"{mine} is there already" in result.output
+    assert mine.read_text() == "mine"
+    assert list(folder.iterdir()) == [mine], "nothing was copied"
 
 
 def test_lists():

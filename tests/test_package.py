@@ -1,7 +1,20 @@
-"""Importing serkit is quick and loads nothing heavy."""
+"""The package: importing it is quick and loads nothing heavy; built as a wheel it is complete."""
 
+import os
+import re
+import shutil
 import subprocess
 import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import serkit
+from serkit import papers
+
+ROOT = Path(serkit.__file__).parents[1]
 
 HEAVY = ("keras", "tensorflow", "librosa", "jax", "opensmile", "matplotlib")
 
@@ -29,3 +42,68 @@ def test_import_takes_less_than_a_third_of_a_second():
         for _ in range(3)
     ]
     assert min(times) < 0.3
+
+
+def test_the_version_is_said_in_one_place():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "version" in project["dynamic"]
+    assert "version" not in project
+    (cited,) = re.findall(r"^version: (.*)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
+    assert cited == serkit.__version__
+
+
+def test_citation_names_every_paper():
+    cited = " ".join((ROOT / "CITATION.cff").read_text().split()).lower()
+    for paper in papers.PAPERS.values():
+        assert paper.title.lower() in cited, paper.key
+
+
+def test_pins_are_the_same_for_pip_and_conda():
+    pins = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line and line[0] != "#"]
+    conda = (ROOT / "environment.yml").read_text()
+    assert re.findall(r"^      - (.*)$", conda, re.MULTILINE) == pins
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert f"python{project['requires-python']}" in conda
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A wheel of this checkout."""
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("serkit", "notebooks"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(built), str(source)]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
+    if "No matching distribution found for setuptools" in made.stderr + made.stdout:
+        pytest.skip("pip cannot fetch setuptools, which builds the wheel")
+    assert made.returncode == 0, made.stderr
+    return next(built.glob("*.whl"))
+
+
+def test_a_wheel_holds_modules_papers_and_notebooks(wheel):
+    held = set(zipfile.ZipFile(wheel).namelist())
+    data = [path for suffix in ("py", "toml", "csv") for path in (ROOT / "serkit").rglob(f"*.{suffix}")]
+    assert {path.relative_to(ROOT).as_posix() for path in data} <= held
+    assert {f"serkit/_notebooks/{paper.notebook}" for paper in papers.PAPERS.values()} <= held
+    assert wheel.name.startswith(f"serkit-{serkit.__version__}-")
+    assert not [name for name in held if name.startswith(("tests/", "results/", "build/"))]
+
+
+def test_an_installed_wheel_finds_its_notebooks(wheel, tmp_path):
+    """In an empty folder, away from the checkout; `serkit reproduce` needs nothing else."""
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    empty.mkdir()
+    zipfile.ZipFile(wheel).extractall(site)
+    here = {**os.environ, "PYTHONPATH": str(site)}
+    code = "from serkit import notebooks, papers; print(*map(notebooks.path_of, papers.PAPERS.values()), sep='\\n')"
+    found = subprocess.run(
+        [sys.executable, "-c", code], cwd=empty, env=here, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert found == [str(site / "serkit" / "_notebooks" / paper.notebook) for paper in papers.PAPERS.values()]
+    listed = subprocess.run(
+        [sys.executable, "-m", "serkit", "papers", "li2018"], cwd=empty, env=here, capture_output=True, text=True,
+        check=True,
+    ).stdout  # fmt: skip
+    assert "epochs: smoke 1, quick " in listed

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from serkit import plots
+from serkit.errors import SerkitError
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +81,120 @@ def test_every_cell_of_a_confusion_matrix_has_room_for_its_text(classes, random)
         assert len(texts) == classes**2
         assert max(text.get_window_extent().width for text in texts) < cell
         assert max(text.get_window_extent().height for text in texts) < cell
-        told = {tuple(text.get_position()[::-1]): text.get_text() for text in texts}
+        shown = {tuple(text.get_position()[::-1]): text.get_text() for text in texts}
         share = 100 * counts.iloc[0, 1] / counts.iloc[0].sum()
-        assert told[0, 1] == f"{share:.0f} %\n{counts.iloc[0, 1]}"
+        assert shown[0, 1] == f"{share:.0f} %\n{counts.iloc[0, 1]}"
         assert [label.get_text() for label in axis.get_xticklabels()] == names
+
+
+def test_one_run_has_no_spread():
+    by_fold = pd.DataFrame({"model": ["a", "b"], "UA": [30.0, 60.0]})
+    figure = plots.fold_spread(by_fold, {"UA": "UA (%)"}, {"UA": 25.0})
+    assert figure.get_suptitle() == "one run of each model: no spread to be seen"
+    assert len(figure.axes[0].collections) == 2, "the points, and no line of a mean"
+    several = plots.fold_spread(pd.concat([by_fold, by_fold.assign(UA=50.0)]), {"UA": "UA (%)"}, {"UA": 25.0})
+    assert several.get_suptitle() == ""
+    assert len(several.axes[0].collections) == 4, "the points and a mean of each model"
+
+
+def history(model, seed, epochs, level):
+    return pd.DataFrame({"model": model, "fold": "one", "seed": seed, "epoch": range(1, epochs + 1), "loss": level})
+
+
+def test_the_mean_ends_where_the_first_run_ends():
+    """The run that survives is the better one: its own line goes on, but the mean does not."""
+    histories = pd.concat([history("a", 0, 3, 1.0), history("a", 1, 8, 0.2), history("b", 0, 5, 0.7)])
+    (axis,) = plots.learning_curves(histories, {"loss": "loss (nats)"}).axes
+    thick = {line.get_label(): line for line in axis.lines if line.get_linewidth() == 2}
+    assert list(thick) == ["a (mean of 2 runs)", "b"]
+    mean = thick["a (mean of 2 runs)"]
+    assert mean.get_xdata().tolist() == [1, 2, 3]
+    np.testing.assert_allclose(mean.get_ydata(), 0.6)
+    thin = [line.get_xdata()[-1] for line in axis.lines if line.get_linewidth() == 0.7]
+    assert thin == [3, 8, 5]
+    dots = [line for line in axis.lines if line.get_marker() == "o" and len(line.get_xdata())]
+    ends = [(line.get_xdata()[0], line.get_ydata()[0]) for line in dots]
+    assert ends == [(3, 1.0), (8, 0.2), (5, 0.7)]
+
+
+def test_runs_that_cannot_be_apart():
+    twice = pd.concat([history("a", 0, 3, 1.0), history("a", 0, 3, 2.0)])
+    with pytest.raises(SerkitError, match="epochs occur twice where only model, fold, seed tell runs apart"):
+        plots.learning_curves(twice, {"loss": "loss (nats)"})
+    apart = pd.concat([history("a", 0, 3, 1.0).assign(dataset="x"), history("a", 0, 3, 2.0).assign(dataset="y")])
+    plots.learning_curves(apart, {"loss": "loss (nats)"})
+
+
+CLAIMS = pd.DataFrame(
+    {
+        "table": [1, 1, 1, 1, 2],
+        "row": ["GAP", "attention", "GAP", "ELM", "other"],
+        "metric": ["WA", "WA", "UA", "UA", "MAF"],
+        "published": [70.0, 71.0, 66.0, 52.0, 55.0],
+        "measured": [60.0, 62.0, 55.0, np.nan, 44.0],
+        "low": [52.0, 53.0, np.nan, np.nan, np.nan],
+        "high": [68.0, 72.0, np.nan, np.nan, np.nan],
+        "comparable": [True, False, True, False, True],
+    }
+)
+
+
+def test_published_beside_measured():
+    figure = plots.published_beside_measured(CLAIMS)
+    drawn = [axis for axis in figure.axes if axis.get_visible()]
+    assert [axis.get_title() for axis in drawn] == ["table 1, WA", "table 1, UA", "table 2, MAF"]
+    axis = drawn[0]
+    assert [bar.get_width() for bar in axis.patches] == [70, 71, 60, 62]
+    assert [bar.get_hatch() for bar in axis.patches] == [None, None, None, "///"], "not comparable"
+    ends = [line.tolist() for line in axis.collections[0].get_segments()]
+    assert [[point[0] for point in line] for line in ends] == [[52, 68], [53, 72]]
+    assert not drawn[1].collections, "no interval"
+    assert [label.get_text() for label in drawn[1].get_yticklabels()] == ["GAP"], "only what was measured"
+    names = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert names == ["published", "measured", "measured, not comparable", "95 % interval over speakers"]
+    with pytest.raises(SerkitError, match="nothing was measured"):
+        plots.published_beside_measured(CLAIMS[3:4])
+
+
+NODES = {
+    "in": (0, 0, "input\n(B, T, 36)"),
+    "hidden": (3, 0, "a rather long name of a layer\n(B, T, 128)", "#cfe6f5"),
+    "out": (6, 2, "scores"),
+    "after": (8, 2, ""),
+}
+
+
+def test_boxes_are_inside_and_apart():
+    figure, ((axis,),) = plots.axes(width=8)
+    plots.boxes(
+        axis, NODES, [("in", "hidden"), ("hidden", "out", "pooling"), ("in", "out", "", -0.3), ("out", "after")]
+    )
+    figure.canvas.draw()
+    texts = {text.get_text(): text for text in axis.texts}
+    frame = axis.get_window_extent()
+    drawn = [texts[node[2] or " "].get_bbox_patch().get_window_extent() for node in NODES.values()]
+    for box in drawn:
+        assert frame.x0 - 1 <= box.x0
+        assert box.x1 <= frame.x1 + 1
+        assert frame.y0 - 1 <= box.y0
+        assert box.y1 <= frame.y1 + 1
+    assert not any(one.overlaps(other) for number, one in enumerate(drawn) for other in drawn[:number])
+    arrows = [text for text in axis.texts if hasattr(text, "arrow_patch")]
+    assert [(arrow.xyann, arrow.xy) for arrow in arrows] == [
+        ((0, 0), (3, 0)),
+        ((3, 0), (6, 2)),
+        ((0, 0), (6, 2)),
+        ((6, 2), (8, 2)),
+    ]
+    # An arrow goes from box to box, not from middle to middle.
+    start, end = (axis.transData.transform(point)[0] for point in ((0, 0), (3, 0)))
+    assert arrows[0].arrow_patch.get_window_extent().x0 > start + drawn[0].width / 2 - 2
+    assert arrows[0].arrow_patch.get_window_extent().x1 < end - drawn[1].width / 2 + 2
+    x, y = texts["pooling"].get_position()
+    assert (x, y) == pytest.approx((4.5, 1)), "halfway"
+
+
+def test_an_arrow_to_nowhere():
+    _, ((axis,),) = plots.axes()
+    with pytest.raises(SerkitError, match="an arrow goes to or from 'outt', which is not among the nodes in, hidden"):
+        plots.boxes(axis, NODES, [("in", "outt")])

@@ -80,7 +80,7 @@ def test_the_emotion_moves_slowly_and_by_intensity(written):
 
 def test_labels_are_smooth_and_three_seconds_late():
     emotion, ends = np.array([[0.0], [1.0], [0.0]]), np.array([20.0, 40.0, 60.0])
-    labels = proxy.labels_of(emotion, ends)[:, 0]
+    labels = proxy._labels_of(emotion, ends)[:, 0]
     assert len(labels) == 1501
     rise, fall = np.interp([0.5], labels[:1000], np.arange(1000))[0], np.argmax(labels[700:] < 0.5) + 700
     assert rise * proxy.STEP == pytest.approx(23, abs=0.04)
@@ -113,7 +113,7 @@ def test_it_is_written_whole_or_not_at_all(speech, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("broken")
 
-    monkeypatch.setattr(proxy, "labels_of", fail)
+    monkeypatch.setattr(proxy, "_labels_of", fail)
     with pytest.raises(OSError, match="broken"):
         proxy.ravdess_trajectories(speech, tmp_path / "own", strict=False)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]

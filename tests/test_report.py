@@ -115,7 +115,7 @@ def test_a_measured_table_may_lack_intervals(tmp_path):
     [
         (corpus(miniature=True), {}, "synthetic miniature of iemocap, not the corpus", "synthetic miniature"),
         (corpus("ravdess"), {}, "corpus ravdess; the paper's is iemocap", "corpus"),
-        (corpus(errors=1), {}, "this copy of the corpus fails its check", "incomplete copy"),
+        (corpus(errors=1), {}, "this copy is not the whole corpus, or it fails its check", "incomplete copy"),
         (corpus(), {"batch_size": 9}, "batch_size = 9; the paper says 64", "batch_size = 9 (paper: 64)"),
         (corpus(), {"fold_limit": 2}, "fold_limit = 2; the paper says 0", "fold_limit = 2 (paper: 0)"),
     ],
@@ -443,3 +443,12 @@ def test_prediction_table():
         report.prediction_table(["w"], table, ["a", "b"], scores)
     with pytest.raises(SerkitError, match="'z' is not in the table"):
         report.prediction_table(["z", "v"], table, ["a", "b"], scores)
+
+
+def test_ratings_have_no_recalls(random):
+    rated = pd.DataFrame({"model": "BasicCNN", "speaker": np.repeat(range(9), 20), "label": random.uniform(1, 5, 180)})
+    rated = rated.assign(predicted=rated["label"] + random.normal(size=180))
+    table = report.score_table(rated, {"rho": metrics.pearson}, percent=False)
+    assert not any(name.startswith("recall") for name in table.columns)
+    assert table["rho pooled"].item() == pytest.approx(metrics.pearson(rated["label"], rated["predicted"]), abs=1e-4)
+    assert (table["folds"].item(), table["seeds"].item(), table["rho floor"].item()) == (1, 1, 0)

@@ -27,7 +27,7 @@ ALLOWED = {
     "splits": {"errors"},
     "plots": {"metrics", "errors"},
     "features": {"audio", "files", "fingerprints", "progress", "errors"},
-    "corpora": {"audio", "files", "errors", "metrics", "progress", "papers"},
+    "corpora": {"audio", "files", "errors", "metrics", "progress", "papers", "splits"},
     "fingerprints": {"files", "errors"},
     "papers": {"errors"},
     "audio": {"files", "errors"},

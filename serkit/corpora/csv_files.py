@@ -22,7 +22,7 @@ PARTITION_WORDS = {
 }  # fmt: skip
 
 
-def csv_lines(
+def _csv_lines(
     root: Path, required: Iterable[str], how_to_get: str, also: dict[str, str] | None = None
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
     """Read a user's own CSV: the header, and the rows that are not blank, each with its line number.
@@ -80,7 +80,7 @@ def manifest_rows(
         how_to_get: what messages about the whole file end with.
         parse: from a row's cells, its file and line, and the list of problems that it adds to, makes the columns
             other than id and path.
-        also: other names of columns, as in `csv_lines`.
+        also: other names of columns, as in `_csv_lines`.
 
     Returns:
         The rows, and what was found wrong: a column that is not used, a missing recording, a duplicate id or path, and
@@ -88,9 +88,9 @@ def manifest_rows(
         one id are left out and named.
 
     Raises:
-        SerkitError: as `csv_lines`.
+        SerkitError: as `_csv_lines`.
     """
-    header, lines = csv_lines(root, required, how_to_get, also)
+    header, lines = _csv_lines(root, required, how_to_get, also)
     known = (*required, *optional)
     remedy = f"nothing to do, unless it was meant to be one of {', '.join(known)}"
     problems = [

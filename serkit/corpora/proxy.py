@@ -62,12 +62,12 @@ def ravdess_trajectories(ravdess_root: Path | str, directory: Path | str, seed: 
         for folder in ("audio", "labels"):
             (temporary / folder).mkdir(parents=True)
         for number, (actor, group) in enumerate(progress.track(list(table.groupby("speaker")), "joining utterances")):
-            part = ordered(group, np.random.default_rng([seed, number]))
+            part = _ordered(group, np.random.default_rng([seed, number]))
             pieces = [_speech(path) for path in part["path"]]
             ends = np.cumsum([len(piece) for piece in pieces]) / SAMPLE_RATE
             emotion = part[["arousal", "valence"]].to_numpy()
             audio.write(temporary / "audio" / f"{actor}.wav", np.concatenate(pieces), SAMPLE_RATE)
-            labels = pd.DataFrame(labels_of(emotion, ends), columns=["arousal", "valence"])
+            labels = pd.DataFrame(_labels_of(emotion, ends), columns=["arousal", "valence"])
             labels.insert(0, "time", [f"{STEP * row:.2f}" for row in range(len(labels))])
             labels.to_csv(temporary / "labels" / f"{actor}.csv", index=False, float_format="%.4f", lineterminator="\n")
             first = part.iloc[0]
@@ -84,7 +84,7 @@ def ravdess_trajectories(ravdess_root: Path | str, directory: Path | str, seed: 
     return directory / MANIFEST
 
 
-def ordered(utterances: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+def _ordered(utterances: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Order utterances along a smooth random walk through the plane of arousal and valence.
 
     Each place of the walk gets one utterance, so that the squares of all distances have the least sum.
@@ -106,7 +106,7 @@ def ordered(utterances: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return table.assign(arousal=emotion[:, 0], valence=emotion[:, 1]).iloc[chosen].reset_index(drop=True)
 
 
-def labels_of(emotion: np.ndarray, ends: np.ndarray) -> np.ndarray:
+def _labels_of(emotion: np.ndarray, ends: np.ndarray) -> np.ndarray:
     """One value a step: the emotion of the utterance that is heard, smoothed by a bell, and late by the delay.
 
     Args:

@@ -25,6 +25,7 @@ class AttentionPooling2D(keras.layers.Layer):
         pool: "sum" over positions is equation 8, and after a softmax a weighted mean; "mean" divides by
             H x W once more, as 3.3 ("spatially averaged") may be read, and makes gradients as much smaller.
         kernel_initializer: of both 1 x 1 convolutions.
+        bias_initializer: of both biases. Under the softmax the bottom-up bias has no effect.
         kernel_regularizer: of both kernels.
         bias_regularizer: of both biases.
 
@@ -40,6 +41,7 @@ class AttentionPooling2D(keras.layers.Layer):
         softmax: bool = True,
         pool: str = "sum",
         kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
         kernel_regularizer=None,
         bias_regularizer=None,
         **kwargs,
@@ -51,6 +53,7 @@ class AttentionPooling2D(keras.layers.Layer):
             raise ValueError(f"classes is a positive number; got {classes!r}")
         self.classes, self.softmax, self.pool = classes, softmax, pool
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.bias_regularizer = keras.regularizers.get(bias_regularizer)
         self.input_spec = keras.layers.InputSpec(ndim=4)
@@ -66,7 +69,10 @@ class AttentionPooling2D(keras.layers.Layer):
                 regularizer=self.kernel_regularizer,
             )
             bias = self.add_weight(
-                name=f"{name}_bias", shape=(units,), initializer="zeros", regularizer=self.bias_regularizer
+                name=f"{name}_bias",
+                shape=(units,),
+                initializer=self.bias_initializer.clone(),
+                regularizer=self.bias_regularizer,
             )
             setattr(self, f"{name}_kernel", kernel)
             setattr(self, f"{name}_bias", bias)
@@ -97,6 +103,7 @@ class AttentionPooling2D(keras.layers.Layer):
             "softmax": self.softmax,
             "pool": self.pool,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
             "bias_regularizer": keras.regularizers.serialize(self.bias_regularizer),
         }

@@ -107,7 +107,7 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
 
     A copy of some of the meetings is a note only. The words are read when `deep`.
     """
-    annotated = word_files(root)
+    annotated = _word_files(root)
     lengths = dict(zip(utterances["path"], in_threads(_length, list(utterances["path"]), "measuring"), strict=True))
     if expected is not None:
         problems = count_problems(count(root, utterances), expected, root, "write the miniature again")
@@ -122,7 +122,7 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
 
 def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:
     """Count recordings, meetings, single headsets, and the speakers whose words are annotated."""
-    annotated, meetings = word_files(root), utterances["meeting"].unique()
+    annotated, meetings = _word_files(root), utterances["meeting"].unique()
     return {
         "recordings": len(utterances),
         "meetings": len(meetings),
@@ -146,7 +146,7 @@ def words(root: Path) -> pd.DataFrame:
     Raises:
         SerkitError: an annotation file cannot be read.
     """
-    annotated = word_files(root)
+    annotated = _word_files(root)
     jobs = [
         (row["id"], path)
         for row in _recordings(root, [])
@@ -159,7 +159,7 @@ def words(root: Path) -> pd.DataFrame:
     return table.sort_values(["id", "start", "end"], ignore_index=True)
 
 
-def word_files(root: Path) -> dict[str, dict[str, Path]]:
+def _word_files(root: Path) -> dict[str, dict[str, Path]]:
     """Find the word annotations: meeting, agent, file."""
     annotated: dict[str, dict[str, Path]] = {}
     for path in listing(_annotations_folder(root) / "words"):

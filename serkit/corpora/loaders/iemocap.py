@@ -112,7 +112,7 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     are counted, and read when `deep`.
     """
     problems = _speaker_problems(root, utterances)
-    aligned = alignment_files(root)
+    aligned = _alignment_files(root)
     problems += _alignment_problems(root, utterances, aligned)
     expected = PUBLISHED if expected is None else expected
     present = _sessions(root)
@@ -134,7 +134,7 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
 
 def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:
     """Count what `PUBLISHED` has figures of: ``{"session 1, improvised ang": 62, ...}``."""
-    aligned = list(alignment_files(root))
+    aligned = list(_alignment_files(root))
     table = utterances.assign(of="utterances")
     table["session"] = "session " + table["session"].astype(str)
     table["speaker"] = "speaker " + table["speaker"].astype(str)
@@ -170,7 +170,7 @@ def words(root: Path) -> pd.DataFrame:
     Raises:
         SerkitError: a line of a file cannot be read.
     """
-    aligned = alignment_files(root)
+    aligned = _alignment_files(root)
     rows = []
     for name, (found, problems) in zip(
         aligned, in_threads(_read_alignment, list(aligned.values()), "reading alignments"), strict=True
@@ -189,10 +189,10 @@ def ratings(root: Path) -> pd.DataFrame:
     return table.sort_values(["id", "rater"], kind="stable", ignore_index=True)
 
 
-def speaker_of(utterance: str) -> str:
+def _speaker_of(utterance: str) -> str:
     """Who speaks: session and the letter of the last field.
 
-    >>> speaker_of("Ses01M_impro01_F000")
+    >>> _speaker_of("Ses01M_impro01_F000")
     'Ses01F'
     """
     return utterance[:5] + utterance.rsplit("_", 1)[1][0]
@@ -273,7 +273,7 @@ def _parse_summary(line: str, path: Path, session: int, where: str, problems: li
     return {
         "id": name,
         "path": str(path.parents[2] / "sentences" / "wav" / dialogue / f"{name}.wav"),
-        "speaker": speaker_of(name),
+        "speaker": _speaker_of(name),
         "gender": parts[4].lower(),
         "session": session,
         "style": "improvised" if parts[3].startswith("impro") else "scripted",
@@ -363,7 +363,7 @@ def _hidden_files(base: Path) -> list[Problem]:
 
 
 def _speaker_problems(root: Path, utterances: pd.DataFrame) -> list[Problem]:
-    speaker = utterances["id"].map(speaker_of)
+    speaker = utterances["id"].map(_speaker_of)
     wrong = utterances.loc[speaker != utterances["speaker"], ["id", "speaker"]]
     if wrong.empty:
         return []
@@ -375,7 +375,7 @@ def _speaker_problems(root: Path, utterances: pd.DataFrame) -> list[Problem]:
     ]
 
 
-def alignment_files(root: Path) -> dict[str, Path]:
+def _alignment_files(root: Path) -> dict[str, Path]:
     """Find the alignment file of each utterance that has one."""
     return {
         path.stem: path

@@ -75,7 +75,7 @@ PUBLISHED = {f"{partition} recordings": 9 for partition in PARTITIONS} | {
 
 
 @dataclass(frozen=True)
-class Layout:
+class _Layout:
     """Where a release keeps what.
 
     Attributes:
@@ -105,9 +105,9 @@ class Layout:
 
 _AVEC_NAME = re.compile(r"(train|dev|test)_[1-9]")
 LAYOUTS = (
-    Layout("AVEC 2016", ("recordings_audio",), "ratings_gold_standard", "ratings_individual", _AVEC_NAME),
-    Layout("AVEC 2018", ("recordings_audio", "audio"), "labels/gs_1", "labels/individual", _AVEC_NAME),
-    Layout("RECOLA", ("",), "", "RECOLA-Annotation/emotional_behaviour", re.compile(r"P\d+")),
+    _Layout("AVEC 2016", ("recordings_audio",), "ratings_gold_standard", "ratings_individual", _AVEC_NAME),
+    _Layout("AVEC 2018", ("recordings_audio", "audio"), "labels/gs_1", "labels/individual", _AVEC_NAME),
+    _Layout("RECOLA", ("",), "", "RECOLA-Annotation/emotional_behaviour", re.compile(r"P\d+")),
 )
 
 
@@ -229,7 +229,7 @@ def ratings(root: Path) -> pd.DataFrame:
     return arousal.merge(valence, on=keys, how="outer")[[*keys, *DIMENSIONS]]
 
 
-def _find(root: Path) -> tuple[Path, Layout]:
+def _find(root: Path) -> tuple[Path, _Layout]:
     """The folder of a release and its layout."""
     for folder in (root, *(root / name for name in ("AVEC2016", "AVEC2018", "RECOLA"))):
         for layout in LAYOUTS:
@@ -250,14 +250,14 @@ def _partition(name: str) -> str | None:
     return next((part for part, people in PARTICIPANTS.items() if int(name[1:]) in people), None)
 
 
-def _due(layout: Layout) -> set[str]:
+def _due(layout: _Layout) -> set[str]:
     """The names of the 27 recordings."""
     if layout.gold:
         return {f"{partition}_{number}" for partition in PARTITIONS for number in range(1, 10)}
     return {f"P{number}" for people in PARTICIPANTS.values() for number in people}
 
 
-def _recordings(root: Path, layout: Layout, problems: list[Problem]) -> list[Path]:
+def _recordings(root: Path, layout: _Layout, problems: list[Problem]) -> list[Path]:
     """The audio files, one a name; other files and second ones are named."""
     found: dict[str, Path] = {}
     folders = [root / folder for folder in layout.audio]
@@ -278,7 +278,7 @@ def _wavs_below(root: Path) -> list[Path]:
     return sorted(path for path in root.rglob("P*.wav") if not path.name.startswith("."))
 
 
-def _gold_standard(path: Path, layout: Layout) -> tuple[pd.DataFrame, list[Problem]]:
+def _gold_standard(path: Path, layout: _Layout) -> tuple[pd.DataFrame, list[Problem]]:
     """Read a gold standard, or compute it from the raters: columns time and value."""
     if layout.gold:
         return read_arff(path)
@@ -288,7 +288,7 @@ def _gold_standard(path: Path, layout: Layout) -> tuple[pd.DataFrame, list[Probl
     return pd.DataFrame({"time": table["time"], "value": value}), problems
 
 
-def _label_files(root: Path, layout: Layout) -> dict[tuple[str, str], Path]:
+def _label_files(root: Path, layout: _Layout) -> dict[tuple[str, str], Path]:
     """The annotations that are there: (dimension, recording) -> file."""
     return {
         (dimension, path.stem): path
@@ -298,7 +298,7 @@ def _label_files(root: Path, layout: Layout) -> dict[tuple[str, str], Path]:
     }
 
 
-def _rating_problems(root: Path, layout: Layout) -> list[Problem]:
+def _rating_problems(root: Path, layout: _Layout) -> list[Problem]:
     """What is wrong with the single raters, where they are not the labels themselves."""
     if not layout.gold:
         return []
@@ -310,7 +310,7 @@ def _rating_problems(root: Path, layout: Layout) -> list[Problem]:
     return problems
 
 
-def _release_problems(root: Path, utterances: pd.DataFrame, layout: Layout) -> list[Problem]:
+def _release_problems(root: Path, utterances: pd.DataFrame, layout: _Layout) -> list[Problem]:
     """What is particular about a real copy."""
     labelled = sorted({name for _, name in _label_files(root, layout) if _partition(name) == "test"})
     outside = utterances.loc[utterances["partition"].isna(), "id"]

@@ -57,7 +57,7 @@ WRITTEN = {"train": "train", "dev": "val", "test": "test"}  # partitions in the 
 def write(root: Path, seed: int) -> dict[str, int]:
     """Write the miniature; returns the counts that a copy of it must have."""
     rows, before = [], 0  # speakers of the partitions before this one: nobody is in two
-    for partition, sizes in class_sizes().items():
+    for partition, sizes in _class_sizes().items():
         (root / "audio" / WRITTEN[partition]).mkdir(parents=True)
         random = np.random.default_rng([seed, zlib.crc32(partition.encode())])
         for number, label in enumerate(random.permutation(np.repeat(list(sizes), list(sizes.values())))):
@@ -74,7 +74,7 @@ def write(root: Path, seed: int) -> dict[str, int]:
     return cheavd.count(root, cheavd.read(root)[1])
 
 
-def class_sizes() -> dict[str, dict[str, int]]:
+def _class_sizes() -> dict[str, dict[str, int]]:
     """Utterances of each class in each partition: Table 1 of zhao2018, scaled down."""
     return {
         partition: {
