@@ -33,7 +33,7 @@ from serkit.errors import SerkitError, one_of
 CHECK_EVERY = 100  # steps between looks at the losses; each look waits for the device
 
 
-def real_loss(logits: Any) -> Any:
+def _real_loss(logits: Any) -> Any:
     """Cross entropy of calling images real, from the discriminator's logits (B, 1): a scalar.
 
     Of real images it is L_r, a part of the discriminator's loss; of generated ones it is L_g, the generator's, which is
@@ -42,7 +42,7 @@ def real_loss(logits: Any) -> Any:
     return ops.mean(ops.softplus(-logits))
 
 
-def generated_loss(logits: Any) -> Any:
+def _generated_loss(logits: Any) -> Any:
     """L_f of the discriminator's logits for generated images, (B, 1): a scalar."""
     return ops.mean(ops.softplus(logits))
 
@@ -344,8 +344,8 @@ class AlternatingTraining:
         images = call(self.generator, noise, player == "generator")
         generated = call(self.real, call(self.trunk, images, False), False)
         if player == "generator":
-            return real_loss(generated)
-        return real_loss(call(self.real, call(self.trunk, unlabelled, False), True)) + generated_loss(generated)
+            return _real_loss(generated)
+        return _real_loss(call(self.real, call(self.trunk, unlabelled, False), True)) + _generated_loss(generated)
 
 
 def _compiled_on_tensorflow(parts: AlternatingTraining) -> Callable[[tuple, tuple], Any]:

@@ -132,10 +132,10 @@ def version_of(library: str) -> str | None:
         return importlib.metadata.version(found[0]) if found else None
 
 
-def plain_code(source: str) -> str:
+def _plain_code(source: str) -> str:
     """Python source without comments, docstrings, layout, annotations and the texts of errors.
 
-    >>> plain_code("total = (a+b)  # why")
+    >>> _plain_code("total = (a+b)  # why")
     'total = a + b'
     """
     return ast.unparse(_Plain({}).visit(ast.parse(source)))

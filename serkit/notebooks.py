@@ -115,7 +115,7 @@ def _parameters_cell(path: Path) -> str:
     return cells[0].source
 
 
-def settings(key: str, namespace: dict[str, Any]) -> dict[str, Any]:
+def _settings(key: str, namespace: dict[str, Any]) -> dict[str, Any]:
     """A running notebook's parameters, checked.
 
     Args:
@@ -161,7 +161,7 @@ def begin(
     from serkit.report import Results
 
     paper = find(key)
-    values = settings(key, namespace)
+    values = _settings(key, namespace)
     _refuse_unknown(paper, values, namespace)
     _refuse_profile_without_values(paper, values)
     root = values["root"] or miniatures.ensure(values["corpus"])

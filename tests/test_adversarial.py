@@ -17,9 +17,9 @@ from keras import layers
 from serkit import training
 from serkit.adversarial import (
     AlternatingTraining,
+    _generated_loss,
+    _real_loss,
     diversity,
-    generated_loss,
-    real_loss,
     spectrum_correlation,
     uniform_noise,
 )
@@ -82,12 +82,12 @@ def test_losses_are_those_of_the_paper(random):
     logits = random.normal(scale=3, size=(20, 1))
     y = 1 / (1 + np.exp(-logits))
     for function, expected in (
-        (real_loss, -np.log(y).mean()),
-        (generated_loss, -np.log(1 - y).mean()),
+        (_real_loss, -np.log(y).mean()),
+        (_generated_loss, -np.log(1 - y).mean()),
     ):
         assert float(function(keras.ops.convert_to_tensor(logits, "float32"))) == pytest.approx(expected, rel=1e-5)
     extreme = keras.ops.convert_to_tensor(np.array([[-1000.0], [1000.0]]), "float32")
-    assert float(real_loss(extreme)) == float(generated_loss(extreme)) == 500
+    assert float(_real_loss(extreme)) == float(_generated_loss(extreme)) == 500
 
     loss = classifier().loss
     logits, targets = random.normal(size=(20, 5)), random.dirichlet(np.ones(5), 20)

@@ -148,9 +148,9 @@ def test_notebooks_are_committed_clean_and_readable(paper):
 
 def test_a_value_of_another_type_inside_the_notebook():
     values = notebooks.parameters(papers.find("li2018"))
-    assert notebooks.settings("li2018", {**values, "anything": 1}) == values
+    assert notebooks._settings("li2018", {**values, "anything": 1}) == values
     with pytest.raises(SerkitError, match="parameter fold_limit is of type int, such as 0; got '2'"):
-        notebooks.settings("li2018", {**values, "fold_limit": "2"})
+        notebooks._settings("li2018", {**values, "fold_limit": "2"})
 
 
 @pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)

@@ -179,11 +179,11 @@ def test_only_reached_libraries_have_their_versions_in_the_trace():
 def test_the_text_of_an_error_may_hold_calls():
     one = "def f(x):\n    raise ValueError(f'{len(x)} is bad')"
     other = "def f(x):\n    raise ValueError('bad: ' + str(x))"
-    assert fingerprints.plain_code(one) == fingerprints.plain_code(other)
+    assert fingerprints._plain_code(one) == fingerprints._plain_code(other)
     changed = one.replace("ValueError", "KeyError")
-    assert fingerprints.plain_code(one) != fingerprints.plain_code(changed)
+    assert fingerprints._plain_code(one) != fingerprints._plain_code(changed)
     ends = "def f(x):\n    raise StopIteration(x)"
-    assert fingerprints.plain_code(ends) != fingerprints.plain_code(ends.replace("n(x)", "n(2 * x)")), (
+    assert fingerprints._plain_code(ends) != fingerprints._plain_code(ends.replace("n(x)", "n(2 * x)")), (
         "its value is used"
     )
 

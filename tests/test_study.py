@@ -155,7 +155,7 @@ def test_comments_and_docstrings_do_not_count(tmp_path):
         'def f(x):\n    """Add."""\n    # one more\n    return (x + 1)\n',
         "def f(x):\n    return x + 2\n",
     ]
-    codes = [fingerprints.plain_code(source) for source in sources]
+    codes = [fingerprints._plain_code(source) for source in sources]
     assert codes[0] == codes[1] != codes[2]
 
 
