@@ -47,7 +47,7 @@ def _generated_loss(logits: Any) -> Any:
     return ops.mean(ops.softplus(logits))
 
 
-def uniform_noise(rng: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
+def _uniform_noise(rng: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
     """What the generator makes images of: float32, (count, dimensions), between -1 and 1 (Radford 2015, section 4)."""
     return rng.uniform(-1, 1, (count, dimensions)).astype(np.float32)
 
@@ -180,7 +180,7 @@ class AlternatingTraining:
             labelled: images (B, height, width, 1).
             targets: task -> (B, classes), or what `loss` takes.
             unlabelled: images (B', height, width, 1); with a generator only.
-            noise: (B', Z); see `uniform_noise`. The generator's update and the discriminator's take the same.
+            noise: (B', Z); see `_uniform_noise`. The generator's update and the discriminator's take the same.
 
         Returns:
             The loss of each player, each before its own update and after those of the players before it.
@@ -305,7 +305,7 @@ class AlternatingTraining:
                     raise SerkitError(
                         f"there are no unlabelled images in epoch {epoch}, step {number + 1}: give an endless iterator"
                     )
-                noise = uniform_noise(rng, len(others), self.generator.input_shape[-1])
+                noise = _uniform_noise(rng, len(others), self.generator.input_shape[-1])
             images, targets = (None, {}) if labelled is None else labelled[number]
             pending.append(self._step(players, images, targets, others, noise))
             if len(pending) == CHECK_EVERY or number + 1 == steps:

@@ -88,11 +88,6 @@ UNSEEN = {"eval", "exec", "globals", "locals", "vars"}  # what they look up cann
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 
-def of_function(function: Callable) -> str:
-    """Key of what a function does: see `trace`."""
-    return content_key(trace(function))
-
-
 def trace(function: Callable) -> dict[str, Any]:
     """Everything that a function's result depends on.
 

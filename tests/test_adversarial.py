@@ -19,9 +19,9 @@ from serkit.adversarial import (
     AlternatingTraining,
     _generated_loss,
     _real_loss,
+    _uniform_noise,
     diversity,
     spectrum_correlation,
-    uniform_noise,
 )
 from serkit.errors import SerkitError
 
@@ -56,7 +56,7 @@ def batch(random, classes=CLASSES, count=BATCH):
     """Labelled images, targets (some of them shared by two classes), unlabelled images, noise."""
     labelled, unlabelled = random.normal(scale=0.5, size=(2, count, HEIGHT, WIDTH, 1)).astype("float32")
     one, other = np.eye(classes, dtype="float32")[random.integers(0, classes, (2, count))]
-    return labelled, {"valence": one, "activation": (one + other) / 2}, unlabelled, uniform_noise(random, count, NOISE)
+    return labelled, {"valence": one, "activation": (one + other) / 2}, unlabelled, _uniform_noise(random, count, NOISE)
 
 
 def models(rounds):
@@ -350,7 +350,7 @@ def test_it_learns_to_classify_and_to_generate():
     random = np.random.default_rng(5)
     rounds = AlternatingTraining(**parts(classes=2, filters=8), learning_rate=2e-3)
     test_images, test_classes = bands(random, 200)
-    noise = uniform_noise(random, 200, NOISE)
+    noise = _uniform_noise(random, 200, NOISE)
 
     def labelled():
         images, classes = bands(random, 16)

@@ -109,7 +109,7 @@ def test_the_trace_sees_functions_in_containers_closures_and_our_modules():
     assert traced["value kernel"] == 1
     models["small"] = large
     assert fingerprints.trace(use)["value kernel"] == 2
-    assert fingerprints.of_function(mean)  # installed libraries are left out
+    assert fingerprints.of_value(mean)  # installed libraries are left out
 
 
 def test_attributes_are_not_taken_for_globals_of_the_same_name(monkeypatch):
