@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from fingerprint_edits import EDITS, RUNS, STORES
 
@@ -164,6 +165,18 @@ def test_values_are_entered_by_content():
     assert fingerprints.trace(use) == traced
     values["array"][0, 0] = 2
     assert fingerprints.trace(use) != traced
+
+
+TABLE = pd.DataFrame({"id": ["a"]})
+
+
+def test_methods_of_tables_and_arrays_are_called():
+    array = np.arange(3)
+
+    def use():
+        return TABLE.assign(x=array.sum()), TABLE(array), array(TABLE)
+
+    assert {"data TABLE", "data array"} <= set(fingerprints.trace(use))
 
 
 def test_only_reached_libraries_have_their_versions_in_the_trace():
