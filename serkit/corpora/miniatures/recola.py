@@ -1,9 +1,14 @@
 """The miniature of RECOLA in AVEC 2016's layout: 27 recordings of a minute, annotated 25 times a second.
 
 An emotion, arousal and valence, moves smoothly: more than 95 % of its power lies below 1 Hz. It sets the manner of
-each short phrase that is spoken. Six raters hear it and write it down some seconds later, each with an own lag, bias,
-scale and noise; the gold standard is computed from them as AVEC 2016 computed its own. Who looks only at the frame that
-is labelled hears what was annotated before: the delay has to be learnt. As in the corpus, the test recordings come
+each group of words that is spoken, and little of it can be heard in a single frame. Arousal is how unequally the words
+are stressed: louder and quieter about a level (in dB) that hardly changes. Valence is how often the speaker pauses:
+short groups of words with short pauses, or long ones with long pauses, and the same share of silence. What is linear in
+the frames, averaged or not, does not see either; the range of loudness, or the rate of pauses, has to be learnt.
+
+Six raters hear it and write it down some seconds later, each with an own lag, bias, scale and noise; the gold standard
+is computed from them as AVEC 2016 computed its own. Who looks only at the frame that is labelled hears what was
+annotated before: the delay has to be learnt, too. As in the corpus, the test recordings come
 without labels.
 """
 
@@ -27,7 +32,7 @@ from serkit.corpora.miniatures.synthesis import (
     voice_of,
 )
 
-VERSION = 1  # of the sound and the texts
+VERSION = 2  # of the sound and the texts
 SECONDS = 60
 STEP = trajectories.STEP
 MEMORY = {"arousal": 1.1, "valence": 1.4}  # seconds; standard deviation of the bell that smooths each trajectory
@@ -35,6 +40,10 @@ DELAY = 3.0  # seconds, of the raters on average
 RATERS = ("FM1", "FM2", "FM3", "FF1", "FF2", "FF3")
 SCALE = 0.25  # of a rating, for an emotion of standard deviation 1
 NOISE = {"arousal": 0.05, "valence": 0.1}  # standard deviation of a rater's own movement
+STRESS = 6.0, 5.0  # dB: standard deviation of a speaker's loudness at arousal 0, and how much more at arousal 1
+STRESSED = 0.2  # seconds from loud to quiet
+GROUP = 2.5, -1.2  # words between two pauses at valence 0, and how many more at valence 1
+PAUSE = 0.02, 0.04  # seconds of pause for each phone that is spoken
 LONGEST = 15  # seconds that trajectories begin before the recording
 
 
@@ -73,31 +82,45 @@ def _at(emotion: np.ndarray, seconds: np.ndarray | float) -> np.ndarray:
 
 
 def _speech(arousal: np.ndarray, valence: np.ndarray, voice: Voice, random: np.random.Generator) -> np.ndarray:
-    """Phrases of about a second, each in the manner of its own moment."""
+    """Groups of words between pauses, each in the manner of its own moment."""
     pieces, samples = [], 0
     while samples < SECONDS * SAMPLE_RATE:
-        now = samples / SAMPLE_RATE + 0.5  # about the middle of the phrase
-        manner = _manner(float(_at(arousal, now)), float(_at(valence, now))).vary(random, 0.3)
-        words = SENTENCES[random.integers(len(SENTENCES))].split()
-        first = random.integers(max(len(words) - 2, 1))
-        words = words[first : first + 3]
-        pauses = [random.uniform(0.03, 0.2), *[0.0] * (len(words) - 1), random.uniform(0.03, 0.2)]
-        segments, _ = plan_words([LEXICON[word] for word in words], manner.rate, pauses)
-        pieces.append(speak(segments, voice, manner, random))
+        now = samples / SAMPLE_RATE + 0.5  # about the middle of a group
+        aroused, pleased = float(_at(arousal, now)), float(_at(valence, now))
+        manner = _manner(aroused, pleased).vary(random, 0.3)
+        words = _words(pleased, random)
+        pause = random.uniform(*PAUSE) * sum(map(len, words))
+        segments, _ = plan_words(words, manner.rate, [pause / 2, *[0.0] * (len(words) - 1), pause / 2])
+        pieces.append(_stressed(speak(segments, voice, manner, random), STRESS[0] + STRESS[1] * aroused, random))
         samples += len(pieces[-1])
     return np.concatenate(pieces)[: SECONDS * SAMPLE_RATE]
 
 
+def _words(valence: float, random: np.random.Generator) -> list[str]:
+    """The phones of some successive words: one to five, the fewer the higher the valence."""
+    count = int(np.clip(round(GROUP[0] + GROUP[1] * valence + random.uniform(-0.5, 0.5)), 1, 5))
+    sentence = SENTENCES[random.integers(len(SENTENCES))].split()
+    first = random.integers(max(len(sentence) - count + 1, 1))
+    return [LEXICON[word] for word in sentence[first : first + count]]
+
+
+def _stressed(signal: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
+    """Make a signal louder and quieter by so many dB (standard deviation), with the same mean in dB."""
+    knots = max(4, round(len(signal) / SAMPLE_RATE / STRESSED))
+    gain = np.where(np.arange(knots) % 2, -1.0, 1.0) * random.uniform(0.7, 1.3, knots)
+    gain = (gain - gain.mean()) * max(deviation, 0.5) / gain.std()
+    gain = np.interp(np.linspace(0, knots - 1, len(signal)), np.arange(knots), gain)
+    return 0.99 * np.tanh(signal * 10 ** (gain / 20) / 0.99)  # the limit that `speak` has
+
+
 def _manner(arousal: float, valence: float) -> Manner:
-    """How an emotion sounds: arousal in level, pitch, tempo and brightness, valence in spread lips and melody."""
+    """What of an emotion can be heard in a single frame: a little of level, pitch, brightness and spread lips."""
     return Manner(
-        pitch=2.0 * arousal + 1.0 * valence,
+        pitch=1.0 * arousal + 0.5 * valence,
         pitch_range=max(0.5, 2.0 + 0.5 * arousal + 0.5 * valence),
-        rate=float(np.clip(1.05 + 0.1 * arousal, 0.7, 1.5)),
-        level=3.0 * arousal,
-        tilt=1.8 * arousal + 0.6 * valence,
-        breath=max(-0.005, 0.01 - 0.01 * valence),
-        smile=0.04 * valence,
+        level=1.5 * arousal,
+        tilt=0.6 * arousal,
+        smile=0.02 * valence,
     )
 
 
