@@ -117,7 +117,9 @@ def _check(corpus, root) -> None:
     for problem in problems.to_dict("records"):
         click.echo(f"{problem['level']}: {problem['what']} [{problem['where']}]\n    -> {problem['remedy']}")
     errors = int((problems["level"] == "error").sum())
-    click.echo("This copy is as expected." if not errors else f"{errors} errors: mend them before you use this copy.")
+    click.echo(
+        "This copy is as expected." if not errors else f"{errors} errors: correct them before you use this copy."
+    )
     sys.exit(1 if errors else 0)
 
 
@@ -130,6 +132,18 @@ def _miniature(corpus, directory, seed) -> None:
     from serkit.corpora.miniatures import write
 
     click.echo(f"wrote {write(corpus, directory, seed=seed)}")
+
+
+@main.command("proxy")
+@click.argument("ravdess", type=click.Path())
+@click.argument("directory", type=click.Path(file_okay=False))
+@click.option("--seed", default=0, show_default=True, help="Another seed gives other trajectories and partitions.")
+def _proxy(ravdess, directory, seed) -> None:
+    """Write a proxy of continuous emotion, made of a copy of RAVDESS, to DIRECTORY. Nobody rated it."""
+    from serkit.corpora.proxy import ravdess_trajectories
+
+    path = ravdess_trajectories(ravdess, directory, seed=seed)
+    click.echo(f"wrote {path}\nserkit reproduce khorram2017 --corpus continuous={path}")
 
 
 def _parameter_lines(paper: "Paper") -> list[str]:

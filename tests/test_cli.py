@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from serkit import corpora, notebooks, papers, report
 from serkit.cli import main
-from serkit.corpora import miniatures
+from serkit.corpora import miniatures, proxy
 from serkit.errors import SerkitError
 
 
@@ -29,7 +29,7 @@ def _nothing_runs(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["li2018", "--set", "epoch=3"], "unknown parameter 'epoch' (did you mean 'epochs'?); valid: attention_pool"),
+        (["li2018", "--set", "epoch=3"], "unknown parameter 'epoch' (did you mean 'epochs'?); valid: a"),
         (
             ["--corpus", "iemocpa"],
             "unknown corpus 'iemocpa' (did you mean 'iemocap'?); valid: ami, cheavd, continuous, iemocap, librispeech",
@@ -41,7 +41,7 @@ def _nothing_runs(monkeypatch):
         (["li2018", "--set", "epochs=many"], "parameter epochs is of type int, such as 12; got 'many'"),
         (["li2018", "--set", "epochs=1.5"], "got 1.5"),
         (["li2018", "--set", "pool_after=a,b"], "parameter pool_after is of type list of int"),
-        (["li2018", "--set", "attention_softmax=3"], "parameter attention_softmax is of type bool"),
+        (["li2018", "--set", "strict=3"], "parameter strict is of type bool"),
         (["li2018", "--set", "epochs"], "--set takes NAME=VALUE; got 'epochs'"),
     ],
 )
@@ -210,5 +210,24 @@ def test_miniature_and_check(tmp_path):
     result = serkit("check", "iemocap", tmp_path / "twin")
     assert result.exit_code == 1
     assert victim.stem in result.output
-    assert "mend them before you use this copy" in result.output
+    assert "correct them before you use this copy" in result.output
     assert serkit("check", "ravdes", tmp_path).exit_code == 1
+
+
+def test_proxy(tmp_path, monkeypatch):
+    """What it writes is tested where it is made."""
+    seen = {}
+
+    def ravdess_trajectories(root, directory, seed):
+        seen.update(root=root, directory=directory, seed=seed)
+        return tmp_path / "recordings.csv"
+
+    monkeypatch.setattr(proxy, "ravdess_trajectories", ravdess_trajectories)
+    result = serkit("proxy", "RAVDESS", tmp_path / "mine", "--seed", 3)
+    assert result.exit_code == 0, result.output
+    assert seen == {"root": "RAVDESS", "directory": str(tmp_path / "mine"), "seed": 3}
+    assert f"serkit reproduce khorram2017 --corpus continuous={tmp_path / 'recordings.csv'}" in result.output
+    monkeypatch.undo()
+    result = serkit("proxy", tmp_path / "nowhere", tmp_path / "mine")
+    assert result.exit_code == 1
+    assert "RAVDESS" in result.output
