@@ -10,14 +10,16 @@ The losses are those of chang2017, section 2, with predictions y = sigmoid(logit
     L_r = -mean(log y_r)          the discriminator's, over real images
     L_f = -mean(log(1 - y_g))     the discriminator's, over generated images
     L_d = L_r + L_f
-    L_g = -mean(log y_g)          the generator's
+    L_g = -mean(log y_g)          the generator's: L_r, of generated images
 
 They are computed from logits: -log y = softplus(-logit) and -log(1 - y) = softplus(logit), which stay finite where a
-sigmoid is rounded to 0 or 1.
+sigmoid is rounded to 0 or 1. The classifiers' is the cross entropy of a softmax with the fuzzy target, unless another
+is given.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -32,7 +34,11 @@ CHECK_EVERY = 100  # steps between looks at the losses; each look waits for the 
 
 
 def real_loss(logits: Any) -> Any:
-    """L_r of the discriminator's logits for real images, (B, 1): a scalar."""
+    """Cross entropy of calling images real, from the discriminator's logits (B, 1): a scalar.
+
+    Of real images it is L_r, a part of the discriminator's loss; of generated ones it is L_g, the generator's, which is
+    low where they pass for real.
+    """
     return ops.mean(ops.softplus(-logits))
 
 
@@ -41,31 +47,15 @@ def generated_loss(logits: Any) -> Any:
     return ops.mean(ops.softplus(logits))
 
 
-def generator_loss(logits: Any) -> Any:
-    """L_g of the discriminator's logits for generated images, (B, 1): a scalar, low where they pass for real ones."""
-    return ops.mean(ops.softplus(-logits))
-
-
-def fuzzy_cross_entropy(targets: Any, logits: Any) -> Any:
-    """Cross entropy of classes that share one probability (chang2017, section 4): a scalar, the mean over images.
-
-    Equation 1 for more than two classes: - sum over classes of target x log softmax(logits). It is lowest where the
-    prediction equals the target; at (0, 0, 0, 1/2, 1/2) that is log 2, not 0.
-
-    Args:
-        targets: (B, classes), rows that sum to 1.
-        logits: (B, classes).
-    """
-    return -ops.mean(ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1))
-
-
-def uniform_noise(random: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
+def uniform_noise(rng: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
     """What the generator makes images of: float32, (count, dimensions), between -1 and 1 (Radford 2015, section 4)."""
-    return random.uniform(-1, 1, (count, dimensions)).astype(np.float32)
+    return rng.uniform(-1, 1, (count, dimensions)).astype(np.float32)
 
 
 def spectrum_correlation(real: np.ndarray, generated: np.ndarray) -> float:
     """Correlation of two mean spectra: near 1 where generated images have the energy of real ones at each frequency.
+
+    It does not notice a generator that draws one image again and again: look at `diversity`, too.
 
     Args:
         real: spectrograms, (B, height, width, 1): frequency, then time.
@@ -86,6 +76,29 @@ def spectrum_correlation(real: np.ndarray, generated: np.ndarray) -> float:
     return metrics.pearson(real.mean(axis=(0, 2, 3)), generated.mean(axis=(0, 2, 3)))
 
 
+def diversity(images: np.ndarray) -> float:
+    """How different images are from one another: mean |a - b| over their pixels and all pairs of images.
+
+    Compare generated images with as many real ones: a generator that has collapsed draws one image, whose diversity
+    is 0, whatever its mean spectrum.
+
+    Args:
+        images: (B, ...), two or more.
+
+    Raises:
+        SerkitError: fewer than two images.
+
+    >>> diversity(np.array([[0.0, 0.0], [1.0, 1.0], [0.0, 0.0]]))
+    0.6666666666666666
+    """
+    images = np.asarray(images, np.float64)
+    if len(images) < 2:
+        raise SerkitError(f"diversity is that of two images or more; got {len(images)}")
+    flat = np.sort(images.reshape(len(images), -1), axis=0)
+    ranks = 2 * np.arange(len(images)) + 1 - len(images)  # of n sorted values, the sum of all gaps is ranks @ values
+    return float((ranks @ flat).mean() / (len(images) * (len(images) - 1) / 2))
+
+
 class AlternatingTraining:
     """Generator, discriminator and classifiers that learn in turns (chang2017, section 3).
 
@@ -96,20 +109,24 @@ class AlternatingTraining:
     ==============  =======================  ======================================
     generator       L_g                      generator
     discriminator   L_d = L_r + L_f          trunk and `real`
-    each task       fuzzy cross entropy      trunk and the task's head
+    each task       `loss`                   trunk and the task's head
     ==============  =======================  ======================================
 
-    That holds for moving statistics, too: the generator's learn in its own update alone, and the trunk's from real
-    images alone, with labels or without, because at test time there are no others. Every update normalises by the
+    Moving statistics learn less often: the generator's in its own update alone, the trunk's in the classifiers' updates
+    alone. They are what the classifiers are tested with, on speech like the labelled; statistics of other speech would
+    be part of the classifiers of the models with a generator, and of no others. Every update normalises by the
     statistics of its own batch; the discriminator sees real and generated images as two batches.
 
     Args:
         trunk: images (B, height, width, 1) -> features (B, F).
-        heads: task -> features -> logits (B, classes), in the order of their updates. Heads may share layers.
+        heads: task -> features -> outputs, such as logits (B, classes), in the order of their updates. Heads may share
+            layers.
         real: features -> the logit (B, 1) of an image being real; with `generator` only.
         generator: noise (B, Z) -> images. None trains the classifiers alone.
         learning_rate: of every player (table 1).
         beta_1: of Adam. The paper does not say; 0.5 is what the DCGAN it builds upon takes (Radford 2015, section 4).
+        loss: of the classifiers, ``loss(targets, outputs)`` -> a scalar; default is Keras' categorical cross entropy
+            from logits. It is lowest where the prediction equals the target: at (0, 0, 0, 1/2, 1/2) that is log 2.
 
     Attributes:
         players: names in the order of the updates: "generator", "discriminator" and the tasks.
@@ -128,6 +145,7 @@ class AlternatingTraining:
         generator: keras.Model | None = None,
         learning_rate: float = 1e-4,
         beta_1: float = 0.5,
+        loss: Callable[[Any, Any], Any] | None = None,
     ):
         backend = one_of(keras.backend.backend(), ("tensorflow", "jax"), "backend for alternating training")
         if (real is None) != (generator is None):
@@ -135,6 +153,7 @@ class AlternatingTraining:
         if not heads or {"generator", "discriminator"} & set(heads):
             raise SerkitError(f"heads need at least one task, not called generator or discriminator; got {list(heads)}")
         self.trunk, self.heads, self.real, self.generator = trunk, dict(heads), real, generator
+        self.loss = keras.losses.CategoricalCrossentropy(from_logits=True) if loss is None else loss
         models = [model for model in (generator, trunk, real, *heads.values()) if model is not None]
         for model in models:
             if model.losses:
@@ -159,7 +178,7 @@ class AlternatingTraining:
 
         Args:
             labelled: images (B, height, width, 1).
-            targets: task -> (B, classes).
+            targets: task -> (B, classes), or what `loss` takes.
             unlabelled: images (B', height, width, 1); with a generator only.
             noise: (B', Z); see `uniform_noise`. The generator's update and the discriminator's take the same.
 
@@ -169,19 +188,20 @@ class AlternatingTraining:
         Raises:
             SerkitError: targets of a task, unlabelled images or noise are missing.
         """
-        losses = np.asarray(self._step(labelled, targets, unlabelled, noise))
+        losses = np.asarray(self._step(self.players, labelled, targets, unlabelled, noise))
         return dict(zip(self.players, losses.tolist(), strict=True))
 
-    def _step(self, labelled: Any, targets: dict, unlabelled: Any, noise: Any) -> Any:
-        """`step` without waiting for the losses, (players,)."""
-        for task in self.heads:
+    def _step(self, players: Sequence[str], labelled: Any, targets: dict, unlabelled: Any, noise: Any) -> Any:
+        """One update of each of some players, without waiting for their losses, (players,)."""
+        tasks = [player for player in players if player in self.heads]
+        for task in tasks:
             one_of(task, targets, "task among the targets")
         if self.generator is None:
             unlabelled = noise = None
         elif unlabelled is None or noise is None:
             raise SerkitError("a generator learns from unlabelled images and noise: give both")
-        labels = {task: _tensor(targets[task]) for task in self.heads}
-        return self._compiled((_tensor(labelled), labels, _tensor(unlabelled), _tensor(noise)))
+        labels = {task: _tensor(targets[task]) for task in tasks}
+        return self._compiled(tuple(players), (_tensor(labelled), labels, _tensor(unlabelled), _tensor(noise)))
 
     def fit(
         self,
@@ -193,6 +213,7 @@ class AlternatingTraining:
         patience: int = 5,
         on_epoch: Callable[[int], None] | None = None,
         limit: float = 1e4,
+        warmup: int = 0,
     ) -> pd.DataFrame:
         """Train until validation gets no better, and go back to the best epoch (chang2017, section 5).
 
@@ -211,34 +232,45 @@ class AlternatingTraining:
             patience: how many epochs without a better score.
             on_epoch: called with the epoch's number (from 1) after validation, for instance to draw generated images.
             limit: a loss above counts as divergence. Chance level is log 5 = 1.6 for five classes.
+            warmup: rounds of generator and discriminator alone, before the first epoch; with a generator only.
 
         Returns:
-            One row an epoch: epoch (from 1), the mean loss of each player, validation, and seconds since the
-            beginning. The epoch whose weights the models now have is the first with the highest validation.
+            One row an epoch: epoch (from 1), rounds so far with those of the warm-up (the number of the generator's
+            updates), the mean loss of each player, validation, and seconds since the beginning. The epoch whose weights
+            the models now have is the first with the highest validation.
 
         Raises:
             SerkitError: a loss is not finite or above `limit`, in which case models and optimisers are first set back
-                to the end of the last epoch without such a loss; a validation score that is not finite; no batches.
+                to the end of the last epoch without such a loss; a validation score that is not finite; no batches; a
+                warm-up without a generator.
         """
         if not len(labelled):
             raise SerkitError("there are no labelled batches to train on: the training set is empty")
-        random, began = np.random.default_rng(seed), time.monotonic()
+        if warmup and self.generator is None:
+            raise SerkitError(f"warmup {warmup}: only a generator and its discriminator can learn without labels")
+        rng, began = np.random.default_rng(seed), time.monotonic()
         rows, best, waited = [], -np.inf, 0
         unlabelled = iter(() if unlabelled is None else unlabelled)
         best_state = last_state = self.get_state()
-        for epoch in range(1, epochs + 1):
-            progress.detail(f"epoch {epoch}/{epochs}")
+        for epoch in range(0 if warmup else 1, epochs + 1):
+            progress.detail(f"epoch {epoch}/{epochs}" if epoch else f"warm-up of {warmup} rounds")
             try:
-                losses = self._epoch(epoch, labelled, unlabelled, random, limit)
-                state = self._finite_state(epoch, len(labelled))
+                if epoch:
+                    losses = self._rounds(epoch, self.players, labelled, len(labelled), unlabelled, rng, limit)
+                else:
+                    losses = self._rounds(0, ("generator", "discriminator"), None, warmup, unlabelled, rng, limit)
+                state = self._finite_state(epoch, len(labelled) if epoch else warmup)
             except SerkitError:
                 self.set_state(last_state)
                 raise
             last_state = state
+            if not epoch:
+                continue
             score = float(validate())
             if not np.isfinite(score):
                 raise SerkitError(f"the validation score of epoch {epoch} is {score}: is the validation set empty?")
-            rows.append({"epoch": epoch, **losses, "validation": score, "seconds": time.monotonic() - began})
+            row = {"epoch": epoch, "rounds": warmup + epoch * len(labelled), **losses, "validation": score}
+            rows.append(row | {"seconds": time.monotonic() - began})
             waited = 0 if score > best else waited + 1
             if score > best:
                 best, best_state = score, state
@@ -260,10 +292,12 @@ class AlternatingTraining:
         for variable, value in zip(self._everything, state, strict=True):
             variable.assign(value)
 
-    def _epoch(self, epoch: int, labelled: Sequence, unlabelled: Iterator, random, limit: float) -> dict:
-        """Mean losses of one epoch."""
+    def _rounds(
+        self, epoch: int, players: Sequence[str], labelled: Any, steps: int, unlabelled: Iterator, rng, limit: float
+    ) -> dict:
+        """Mean losses of some players over an epoch, or over the warm-up (epoch 0, without `labelled`)."""
         pending, seen = [], []
-        for number in range(len(labelled)):
+        for number in range(steps):
             others = noise = None
             if self.generator is not None:
                 others = next(unlabelled, None)
@@ -271,16 +305,17 @@ class AlternatingTraining:
                     raise SerkitError(
                         f"there are no unlabelled images in epoch {epoch}, step {number + 1}: give an endless iterator"
                     )
-                noise = uniform_noise(random, len(others), self.generator.input_shape[-1])
-            pending.append(self._step(*labelled[number], others, noise))
-            if len(pending) == CHECK_EVERY or number + 1 == len(labelled):
+                noise = uniform_noise(rng, len(others), self.generator.input_shape[-1])
+            images, targets = (None, {}) if labelled is None else labelled[number]
+            pending.append(self._step(players, images, targets, others, noise))
+            if len(pending) == CHECK_EVERY or number + 1 == steps:
                 losses = np.array([np.asarray(values) for values in pending])  # (steps, players)
                 for step, player in np.argwhere(~(losses <= limit)):
-                    what = f"the loss of {self.players[player]} is {losses[step, player]:.4g}"
+                    what = f"the loss of {players[player]} is {losses[step, player]:.4g}"
                     raise _diverged(what, epoch, number + 2 - len(losses) + step)
                 seen.append(losses)
                 pending = []
-        return dict(zip(self.players, np.concatenate(seen).mean(axis=0, dtype=np.float64).tolist(), strict=True))
+        return dict(zip(players, np.concatenate(seen).mean(axis=0, dtype=np.float64).tolist(), strict=True))
 
     def _finite_state(self, epoch: int, steps: int) -> list[np.ndarray]:
         """The state after an epoch, whose last update may have spoilt weights that no loss has seen yet."""
@@ -305,17 +340,16 @@ class AlternatingTraining:
             return outputs
 
         if player in self.heads:
-            logits = call(self.heads[player], call(self.trunk, labelled, True), True)
-            return fuzzy_cross_entropy(targets[player], logits)
+            return self.loss(targets[player], call(self.heads[player], call(self.trunk, labelled, True), True))
         images = call(self.generator, noise, player == "generator")
         generated = call(self.real, call(self.trunk, images, False), False)
         if player == "generator":
-            return generator_loss(generated)
-        return real_loss(call(self.real, call(self.trunk, unlabelled, True), True)) + generated_loss(generated)
+            return real_loss(generated)
+        return real_loss(call(self.real, call(self.trunk, unlabelled, False), True)) + generated_loss(generated)
 
 
-def _compiled_on_tensorflow(parts: AlternatingTraining) -> Callable[[tuple], Any]:
-    """A function batch -> losses that changes the variables."""
+def _compiled_on_tensorflow(parts: AlternatingTraining) -> Callable[[tuple, tuple], Any]:
+    """A function (players, batch) -> losses that changes the variables; compiled once for the same players."""
     import tensorflow as tf
 
     def update(player: str, batch: tuple) -> tf.Tensor:
@@ -330,10 +364,10 @@ def _compiled_on_tensorflow(parts: AlternatingTraining) -> Callable[[tuple], Any
                 variable.assign(values[id(variable)])
         return loss
 
-    return tf.function(lambda batch: tf.stack([update(player, batch) for player in parts.players]))
+    return tf.function(lambda players, batch: tf.stack([update(player, batch) for player in players]))
 
 
-def _compiled_on_jax(parts: AlternatingTraining) -> Callable[[tuple], Any]:
+def _compiled_on_jax(parts: AlternatingTraining) -> Callable[[tuple, tuple], Any]:
     """The same: a pure function of all values, whose results are put into the variables."""
     import jax
 
@@ -350,16 +384,16 @@ def _compiled_on_jax(parts: AlternatingTraining) -> Callable[[tuple], Any]:
         after, own = optimizer.stateless_apply(own, gradients, before)
         return value, values | _by_id(learned, after) | _by_id(optimizer.variables, own)
 
-    @jax.jit
-    def updates(tensors: list, batch: tuple) -> tuple[jax.Array, list]:
+    @partial(jax.jit, static_argnums=0)
+    def updates(players: tuple, tensors: list, batch: tuple) -> tuple[jax.Array, list]:
         values, losses = _by_id(parts._everything, tensors), []
-        for player in parts.players:
+        for player in players:
             loss, values = update(player, values, batch)
             losses.append(loss)
         return jax.numpy.array(losses), [values[id(variable)] for variable in parts._everything]
 
-    def step(batch: tuple) -> jax.Array:
-        losses, tensors = updates([variable.value for variable in parts._everything], batch)
+    def step(players: tuple, batch: tuple) -> jax.Array:
+        losses, tensors = updates(players, [variable.value for variable in parts._everything], batch)
         for variable, tensor in zip(parts._everything, tensors, strict=True):
             variable.assign(tensor)
         return losses
@@ -368,7 +402,7 @@ def _compiled_on_jax(parts: AlternatingTraining) -> Callable[[tuple], Any]:
 
 
 def _diverged(what: str, epoch: int, step: int) -> SerkitError:
-    before = f"after epoch {epoch - 1}" if epoch > 1 else "before training"
+    before = f"after epoch {epoch - 1}" if epoch > 1 else "before training"  # epoch 0 is the warm-up
     return SerkitError(
         f"{what} in epoch {epoch}, step {step}: lower the learning rate, or look for extreme values in the images. "
         f"The models are as they were {before}"

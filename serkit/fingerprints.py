@@ -27,6 +27,7 @@ refused.
 
 import ast
 import builtins
+import copy
 import dataclasses
 import dis
 import functools
@@ -34,6 +35,8 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
+import io
 import linecache
 import logging
 import math
@@ -223,17 +226,28 @@ class _Tracer:
             self.library(module, True)
             return
         label = self.labels.get(id(value))
+        if label is None and self.is_whole(value):
+            _definition(value)  # the source must be what runs
+            label = self.labels[id(value)] = f"{module}.{value.__qualname__}"
         if label is None:
-            nodes, namespace, closure = _definition(value)
-            plain = [_Plain(namespace).visit(node) for node in nodes]
+            file, nodes, namespace, closure = _definition(value)
+            pieces = [file.piece(node, namespace) for node in nodes]
             own = value.__code__.co_qualname if isinstance(value, types.FunctionType) else value.__qualname__
-            label = self.labels[id(value)] = self.enter("code", own, "\n".join(ast.unparse(node) for node in plain))
+            label = self.labels[id(value)] = self.enter("code", own, "\n".join(piece.text for piece in pieces))
             self.visit_setup(namespace)
-            for node in plain:
-                self.visit_names(node, namespace, closure)
+            for piece in pieces:
+                self.visit_names(piece, namespace, closure)
             (self.visit_function if isinstance(value, types.FunctionType) else self.visit_members)(value, label)
         if name.rsplit(".", maxsplit=1)[-1] != label:
             self.enter("name", name, label)
+
+    def is_whole(self, value: types.FunctionType | type) -> bool:
+        """Whether a function or class stands in a module that counts whole already."""
+        module = sys.modules.get(_module_of(value))
+        if module is None or id(module) not in self.labels:
+            return False
+        functions = [value] if isinstance(value, types.FunctionType) else _own_functions(value)
+        return all(function.__code__.co_filename == module.__file__ for function in functions)
 
     def visit_function(self, function: types.FunctionType, label: str) -> None:
         """Enter the defaults; they were worked out when the function was defined."""
@@ -253,6 +267,10 @@ class _Tracer:
                 self.visit_code(base, f"{label}'s base {base.__name__}")
             else:
                 self.library(base.__module__, True)
+        if not _own_functions(cls):  # a notebook may have another cell with such a class; what it holds decides
+            plain = {name: value for name, value in vars(cls).items() if not name.startswith("__") and _is_plain(value)}
+            kinds = {name: str(value) for name, value in inspect.get_annotations(cls).items()}
+            self.enter("members", label, content_key([_plain(plain), kinds]))
         for name, member in sorted(vars(cls).items()):
             for function in _functions_of(member):
                 if function.__code__.co_filename == "<string>":  # made by a dataclass
@@ -264,11 +282,11 @@ class _Tracer:
             if name.isupper() and _is_plain(member):
                 self.enter(kind, f"{label}.{name}", _plain(member))
 
-    def visit_names(self, node: ast.AST, namespace: dict, closure: dict) -> None:
+    def visit_names(self, piece: "_Piece", namespace: dict, closure: dict) -> None:
         """Enter all that a piece of source looks up outside itself."""
-        imported = self.visit_imports(node, namespace)
-        wanted = _looked_up(node) | set(imported)
-        for chain in sorted(_chains(node)):
+        imported = self.visit_imports(piece, namespace)
+        wanted = piece.outside | set(imported)
+        for chain in piece.chains:
             root = chain[0]
             if root in imported:
                 self.follow(imported[root], chain, imported)
@@ -281,7 +299,7 @@ class _Tracer:
             elif root in UNSEEN:
                 self.visit_unseen(root, namespace)
             if {"__file__", "__import__", "import_module", "resources"} & set(chain):
-                self.visit_files(node, namespace)
+                self.visit_files(piece, namespace)
 
     def follow(self, value: object, chain: tuple[str, ...], namespace: dict) -> None:
         """Enter what a chain of names such as ``splits.deal`` leads to, through modules of ours."""
@@ -316,12 +334,10 @@ class _Tracer:
                 pass
         self.visit_module(sys.modules[namespace["__name__"]], called)
 
-    def visit_imports(self, node: ast.AST, namespace: dict) -> dict[str, object]:
+    def visit_imports(self, piece: "_Piece", namespace: dict) -> dict[str, object]:
         """Names bound by imports inside a function. Libraries are not loaded for this."""
-        bound, used = {}, {chain[0] for chain in _chains(node)}
-        for one in ast.walk(node):
-            if not isinstance(one, ast.Import | ast.ImportFrom):
-                continue
+        bound, used = {}, {chain[0] for chain in piece.chains}
+        for one in piece.imports:
             source = _imported_from(one, namespace)
             for alias in one.names:
                 full = source or alias.name
@@ -346,16 +362,18 @@ class _Tracer:
             raise SerkitError(f"a run calls {function}(): what that looks up cannot be followed; name it instead")
         self.visit_module(sys.modules[namespace["__name__"]], function)
 
-    def visit_files(self, node: ast.AST, namespace: dict) -> None:
+    def visit_files(self, piece: "_Piece", namespace: dict) -> None:
         """Enter all modules that an import of a made-up name may load, or all files that code may read beside it."""
         module = sys.modules.get(namespace.get("__name__", ""))
         if module is None or not _is_ours(module.__name__):
             return
-        texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-        named = [text.rstrip(".") for text in texts if text.startswith(f"{PACKAGE}.")]
-        names = {name for chain in _chains(node) for name in chain}
+        texts = [one.value for one in ast.walk(piece.node) if isinstance(one, ast.Constant)]
+        named = [text.rpartition(".")[0] for text in texts if str(text).startswith(f"{PACKAGE}.")]
+        names = {name for chain in piece.chains for name in chain}
+        if names & {"__name__", "__package__"}:
+            named.append(module.__name__ if hasattr(module, "__path__") else module.__package__)
         if names & {"__import__", "import_module"}:
-            for package in named or [PACKAGE]:
+            for package in sorted(set(named)) or [PACKAGE]:
                 self.visit_package(package)
         if names & {"__file__", "resources"}:
             folder = Path(module.__file__).parent
@@ -388,10 +406,12 @@ class _Tracer:
         self.labels[id(module)] = module.__name__
         if not getattr(module, "__file__", None):
             return
-        tree = _Plain(vars(module)).visit(_file(module.__file__).fresh_tree())
-        self.entries[f"module {module.__name__}"] = ast.unparse(tree)
-        for place, value in sorted(vars(module).items()):
-            if not place.startswith("__") and (_is_code(value) or isinstance(value, types.ModuleType)):
+        piece = _file(module.__file__).whole(vars(module))
+        self.entries[f"module {module.__name__}"] = piece.text
+        self.visit_names(piece, vars(module), {})
+        for place, value in sorted(vars(module).items()):  # what it holds, and what was put into it
+            below = isinstance(value, types.ModuleType) and value.__name__.startswith(f"{module.__name__}.")
+            if below or (_is_code(value) and not place.startswith("__") and not isinstance(value, types.ModuleType)):
                 self.visit(value, f"{module.__name__}.{place}", "constant")
 
     def visit_setup(self, namespace: dict) -> None:
@@ -407,13 +427,13 @@ class _Tracer:
             ast.AugAssign,
             ast.TypeAlias if sys.version_info >= (3, 12) else ast.Pass,
         )
-        for node in _file(module.__file__).fresh_tree().body:
+        for node in _file(module.__file__).tree.body:
             text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
             checking = isinstance(node, ast.If) and ast.unparse(node.test).endswith(("TYPE_CHECKING", "'__main__'"))
             if not (isinstance(node, defining) or text or checking):
-                plain = _Plain(namespace).visit(node)
-                self.enter("setup", "", ast.unparse(plain))
-                self.visit_names(plain, namespace, {})
+                piece = _file(module.__file__).piece(node, namespace)
+                self.enter("setup", "", piece.text)
+                self.visit_names(piece, namespace, {})
 
     def library(self, module: str, always: bool) -> None:
         """Enter the version of the library that a module belongs to.
@@ -427,7 +447,7 @@ class _Tracer:
             return
         name = DISTRIBUTIONS.get(top, top)
         for one in (name, *IMPLIED.get(name, ())):
-            found = version_of(one)
+            found = self.entries.get(f"version {one}") or version_of(one)
             if found is not None:
                 self.entries[f"version {one}"] = found
 
@@ -529,22 +549,66 @@ class _Blank(ast.NodeTransformer):
         return ast.Tuple(parts, ast.Load())
 
 
+class _Piece:
+    """A piece of source: its text without what does not count, and the names that it uses.
+
+    Attributes:
+        node: its syntax tree. text: as source.
+        chains: the names in it with the attributes that are taken of them, in order.
+        outside: names that it looks up outside itself, found by compiling it.
+        imports: statements inside functions, or of a whole module.
+    """
+
+    def __init__(self, node: ast.AST, namespace: dict):
+        self.node = _Plain(namespace).visit(node)
+        self.text = ast.unparse(self.node)
+        self.chains = sorted(_chains(self.node))
+        self.imports = [one for one in ast.walk(self.node) if isinstance(one, ast.Import | ast.ImportFrom)]
+        self.outside = _looked_up(self.node)
+        if isinstance(node, ast.Module):  # its own imports bind names that are looked up in it
+            self.imports = [
+                one for one in self.imports if not (one in self.node.body and _is_ours(namespace.get("__name__", "")))
+            ]
+
+
 class _File:
     """A source file's definitions, by qualified name."""
 
     def __init__(self, source: str, name: str):
         self.source, self.name = source, name
-        self.definitions = dict(_group(_definitions(ast.parse(source), "")))
+        self.lines = io.StringIO(source).readlines()
+        self.tree = ast.parse(source)
+        self.definitions = dict(_group(_definitions(self.tree, "")))
+        self.pieces: dict[int, _Piece] = {}
 
-    def fresh_tree(self) -> ast.Module:
-        return ast.parse(self.source)
+    def piece(self, node: ast.AST, namespace: dict) -> _Piece:
+        """What a node holds; in a file it is looked at once, in a notebook names may change their meaning."""
+        if not Path(self.name).is_file():
+            return _Piece(self.copy(node), namespace)
+        if id(node) not in self.pieces:
+            self.pieces[id(node)] = _Piece(self.copy(node), namespace)
+        return self.pieces[id(node)]
+
+    def copy(self, node: ast.AST) -> ast.AST:
+        """A node once more; reading its lines again is faster than copying its parts."""
+        if isinstance(node, ast.Module):
+            return ast.parse(self.source)
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            return copy.deepcopy(node)
+        lines = self.lines[_first_line(node) - 1 : node.end_lineno]
+        if node.col_offset == 0:
+            return ast.parse("".join(lines)).body[0]
+        return ast.parse("".join(["if True:\n", *lines])).body[0].body[0]
+
+    def whole(self, namespace: dict) -> _Piece:
+        """All of the file."""
+        return self.piece(self.tree, namespace)
 
     def find(self, qualname: str, line: int | None = None) -> list[Definition]:
-        """New copies of the definitions of that name; of several, those that begin in that line, if any does."""
+        """The definitions of that name; of several, those that begin in that line, if any does."""
         nodes = self.definitions.get(qualname, [])
         there = [node for node in nodes if _first_line(node) == line]
-        nodes = there if there and len(nodes) > 1 else nodes
-        return [_copied(node) for node in nodes]
+        return there if there and len(nodes) > 1 else nodes
 
     @functools.cached_property
     def codes(self) -> list[types.CodeType]:
@@ -556,8 +620,8 @@ class _File:
         return any(one.co_qualname == code.co_qualname and _same(one, code) for one in self.codes)
 
 
-def _definition(value: types.FunctionType | type) -> tuple[list[Definition], dict, dict]:
-    """Source of a function or class, the globals that it looks names up in, and its closure.
+def _definition(value: types.FunctionType | type) -> tuple[_File, list[Definition], dict, dict]:
+    """File and definition of a function or class, the globals that it looks names up in, and its closure.
 
     Raises:
         SerkitError: the source cannot be read, or is not what runs.
@@ -582,7 +646,7 @@ def _definition(value: types.FunctionType | type) -> tuple[list[Definition], dic
     closure = {}
     for function in functions:
         closure |= dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
-    return nodes, namespace, {name: cell for name, cell in closure.items() if _is_filled(cell)}
+    return file, nodes, namespace, {name: cell for name, cell in closure.items() if _is_filled(cell)}
 
 
 def _own_functions(cls: type) -> list[types.FunctionType]:
@@ -647,12 +711,6 @@ def _group(pairs: Iterator[tuple[str, Definition]]) -> dict[str, list]:
     return grouped
 
 
-def _copied(node: Definition) -> Definition:
-    import copy
-
-    return copy.deepcopy(node)
-
-
 def _first_line(node: Definition) -> int:
     return min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
 
@@ -677,7 +735,8 @@ def _same(one: types.CodeType, other: types.CodeType) -> bool:
 
 def _looked_up(node: ast.AST) -> set[str]:
     """Names that a piece of source looks up outside itself, found by compiling it."""
-    node = _Outside().visit(_copied(node))
+    if any(isinstance(one, ast.Nonlocal) for one in ast.walk(node)):
+        node = _Outside().visit(copy.deepcopy(node))
     if isinstance(node, ast.Module):
         module = node
     else:
@@ -777,7 +836,12 @@ def _kind(namespace: dict) -> str:
 def _parts(value: object, name: str) -> list[tuple[str, object]]:
     """What a container holds, each with a name."""
     if isinstance(value, dict):
-        return [(f"{name}[{key!r}]", item) for key, item in value.items()]
+        if all(_is_plain(key) for key in value):
+            return [(f"{name}[{key!r}]", item) for key, item in value.items()]
+        pairs = list(enumerate(value.items()))  # such as functions
+        return [(f"{name}'s key {n}", key) for n, (key, _) in pairs] + [
+            (f"{name}[{n}]", item) for n, (_, item) in pairs
+        ]
     if isinstance(value, list | tuple):
         return [(f"{name}[{number}]", item) for number, item in enumerate(value)]
     if isinstance(value, set | frozenset) and all(_is_plain(item) for item in value):

@@ -1,7 +1,7 @@
 """Fuzzy targets: ratings between two classes, and how answers to them are scored (chang2017, 4 and 5).
 
 Conventions: ratings, and `expected_value`, are on the scale 1 to `classes`; targets are distributions of shape
-(N, classes), column 0 for rating 1; a `called` class is a column's number, from 0, as argmax gives it. Where a
+(N, classes), column 0 for rating 1; a `predicted` class is a column's number, from 0, as argmax gives it. Where a
 function takes targets, it takes `accepted` classes (booleans) just as well.
 
 Ratings are never rounded: the mean of two raters is often a half, and `numpy.round` takes 2.5 to 2 but 3.5 to 4, which
@@ -92,15 +92,15 @@ def accepted(targets) -> np.ndarray:
     return targets >= greatest - TOLERANCE
 
 
-def counted_as(targets, called) -> np.ndarray:
+def counted_as(targets, predicted) -> np.ndarray:
     """Say in which true class each answer is counted: the rule that all scores here rest on.
 
-    A right answer counts once, in the class that was called, also where another would have been accepted. A wrong one
-    counts in the accepted class; of a tie, half in each.
+    A right answer counts once, in the class that was predicted, also where another would have been accepted. A wrong
+    one counts in the accepted class; of a tie, half in each.
 
     Args:
         targets: shape (N, classes).
-        called: the class of each answer, shape (N,).
+        predicted: the class of each answer, shape (N,).
 
     Returns:
         float64 of shape (N, classes); rows sum to 1.
@@ -112,17 +112,17 @@ def counted_as(targets, called) -> np.ndarray:
     [[0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.5, 0.5]]
     """
     right = accepted(targets)
-    answers = _one_hot(called, right)
+    answers = _one_hot(predicted, right)
     counts = np.where((right & answers).any(axis=1, keepdims=True), answers, right)
     return counts / counts.sum(axis=1, keepdims=True)
 
 
-def fuzzy_confusion(targets, called, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """Counts, true classes in rows and called ones in columns; see `counted_as`.
+def fuzzy_confusion(targets, predicted, names: Sequence[str] | None = None) -> pd.DataFrame:
+    """Counts, true classes in rows and predicted ones in columns; see `counted_as`.
 
     Args:
         targets: shape (N, classes).
-        called: the class of each answer, shape (N,).
+        predicted: the class of each answer, shape (N,).
         names: of the classes; default 1 ... classes.
 
     Returns:
@@ -131,47 +131,47 @@ def fuzzy_confusion(targets, called, names: Sequence[str] | None = None) -> pd.D
     Raises:
         SerkitError: as `counted_as`, or another number of names than classes.
     """
-    counts = counted_as(targets, called)
+    counts = counted_as(targets, predicted)
     names = range(1, counts.shape[1] + 1) if names is None else names
     if len(names) != counts.shape[1]:
         raise SerkitError(f"{len(names)} names for {counts.shape[1]} classes: give one a class")
-    table = counts.T @ _one_hot(called, counts)
+    table = counts.T @ _one_hot(predicted, counts)
     return pd.DataFrame(table, pd.Index(names, name="true"), pd.Index(names, name="predicted"))
 
 
-def fuzzy_wa(targets, called) -> float:
+def fuzzy_wa(targets, predicted) -> float:
     """Weighted accuracy: the share of answers that are accepted.
 
     >>> fuzzy_wa(fuzzy_targets([4.5, 4.5, 4.5, 1.0]), [3, 4, 0, 0])
     0.75
     """
     right = accepted(targets)
-    return float(np.mean((right & _one_hot(called, right)).any(axis=1)))
+    return float(np.mean((right & _one_hot(predicted, right)).any(axis=1)))
 
 
-def fuzzy_ua(targets, called) -> float:
+def fuzzy_ua(targets, predicted) -> float:
     """Unweighted accuracy: the mean recall of `fuzzy_confusion`'s rows (chang2017, Table 2).
 
     A class without an answer in its row has no recall and is left out. How many count for a class depends on the
-    answers, as a tie counts for the class called; calling one class always still scores 1 / classes.
+    answers, as a tie counts for the class predicted; always predicting one class still scores 1 / classes.
 
     >>> fuzzy_ua(fuzzy_targets([4.5, 4.5, 4.0, 1.0]), [3, 0, 3, 0])  # rows 4: 2 of 2.5; 5: 0 of 0.5; 1: 1 of 1
     0.6
     """
-    table = fuzzy_confusion(targets, called).to_numpy()
+    table = fuzzy_confusion(targets, predicted).to_numpy()
     counts = table.sum(axis=1)
     return float(np.mean((np.diag(table) / np.where(counts > 0, counts, 1))[counts > 0]))
 
 
-def pool_classes(targets, called, groups: Sequence[Sequence[int]] = POOLS) -> tuple[np.ndarray, np.ndarray]:
+def pool_classes(targets, predicted, groups: Sequence[Sequence[int]] = POOLS) -> tuple[np.ndarray, np.ndarray]:
     """Pool the results of five classes to three: 1 and 2 negative, 3 neutral, 4 and 5 positive (chang2017, 5).
 
-    The paper pools results: what is pooled is the class called, not the probabilities it was called from. A tie of 2
-    and 3 accepts negative and neutral, one of 1 and 2 only negative.
+    The paper pools results: what is pooled is the predicted class, not the probabilities. A tie of 2 and 3 accepts
+    negative and neutral, one of 1 and 2 only negative.
 
     Args:
         targets: shape (N, classes).
-        called: the class of each answer, shape (N,).
+        predicted: the class of each answer, shape (N,).
         groups: the classes of each new class; every class in one of them.
 
     Returns:
@@ -185,7 +185,7 @@ def pool_classes(targets, called, groups: Sequence[Sequence[int]] = POOLS) -> tu
     ([[1, 1, 0], [0, 0, 1]], [0, 2])
     """
     right = accepted(targets)
-    answers = _one_hot(called, right)
+    answers = _one_hot(predicted, right)
     if sorted(number for group in groups for number in group) != list(range(right.shape[1])):
         raise SerkitError(f"groups {groups} do not hold each of the {right.shape[1]} classes once")
     pooled = np.stack([right[:, list(group)].any(axis=1) for group in groups], axis=1)
@@ -246,11 +246,11 @@ def oversampling(targets, evenness: float = 1.0) -> np.ndarray:
     return (drawn / counts)[kind]
 
 
-def _one_hot(called, like: np.ndarray) -> np.ndarray:
+def _one_hot(predicted, like: np.ndarray) -> np.ndarray:
     """Answers as booleans in the shape of the targets."""
-    called, (number, classes) = np.asarray(called), like.shape
-    if called.shape != (number,):
-        raise SerkitError(f"there are {number} targets but answers of shape {called.shape}: give one class each")
-    if strangers := set(called.tolist()) - set(range(classes)):
+    predicted, (number, classes) = np.asarray(predicted), like.shape
+    if predicted.shape != (number,):
+        raise SerkitError(f"there are {number} targets but answers of shape {predicted.shape}: give one class each")
+    if strangers := set(predicted.tolist()) - set(range(classes)):
         raise SerkitError(f"answers {sorted(strangers)} are no classes; valid: 0 to {classes - 1}")
-    return called[:, None] == np.arange(classes)
+    return predicted[:, None] == np.arange(classes)

@@ -17,9 +17,8 @@ from keras import layers
 from serkit import training
 from serkit.adversarial import (
     AlternatingTraining,
-    fuzzy_cross_entropy,
+    diversity,
     generated_loss,
-    generator_loss,
     real_loss,
     spectrum_correlation,
     uniform_noise,
@@ -85,18 +84,18 @@ def test_losses_are_those_of_the_paper(random):
     for function, expected in (
         (real_loss, -np.log(y).mean()),
         (generated_loss, -np.log(1 - y).mean()),
-        (generator_loss, -np.log(y).mean()),
     ):
         assert float(function(keras.ops.convert_to_tensor(logits, "float32"))) == pytest.approx(expected, rel=1e-5)
     extreme = keras.ops.convert_to_tensor(np.array([[-1000.0], [1000.0]]), "float32")
     assert float(real_loss(extreme)) == float(generated_loss(extreme)) == 500
 
+    loss = classifier().loss
     logits, targets = random.normal(size=(20, 5)), random.dirichlet(np.ones(5), 20)
     expected = -(targets * np.log(np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True))).sum(axis=1).mean()
     given = [keras.ops.convert_to_tensor(one, "float32") for one in (targets, logits)]
-    assert float(fuzzy_cross_entropy(*given)) == pytest.approx(expected, rel=1e-5)
+    assert float(loss(*given)) == pytest.approx(expected, rel=1e-5)
     halves = keras.ops.convert_to_tensor([[0, 0, 0, 0.5, 0.5]], "float32")
-    assert float(fuzzy_cross_entropy(halves, 30 * halves)) == pytest.approx(np.log(2), abs=1e-4)
+    assert float(loss(halves, 30 * halves)) == pytest.approx(np.log(2), abs=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +113,10 @@ def test_an_update_changes_its_own_weights_and_statistics_alone(player, changes,
     others = {name: values(optimizer) for name, optimizer in rounds.optimizers.items()}
     rounds.step(*batch(random))
     changed = {key for key, value in weights(rounds).items() if not np.array_equal(value, before[key])}
+    statistics = {("trunk", place) for place in range(len(rounds.trunk.weights))[-2:]}  # its moving mean and variance
+    assert statistics.isdisjoint(changed) == (player in ("generator", "discriminator")), "of labelled images alone"
+    if player == "discriminator":
+        changed |= statistics
     shared = len(rounds.heads["valence"].layers[1].weights) + 4  # the dense layer and its normalisation
     assert shared == 5
     for key in before:
@@ -124,23 +127,72 @@ def test_an_update_changes_its_own_weights_and_statistics_alone(player, changes,
         assert same == (name != player)
 
 
-def test_moving_statistics_learn_from_real_images_alone(rounds, random):
+def test_moving_statistics_learn_from_labelled_images_alone(rounds, random):
+    """So that models with a generator classify by statistics of the same speech as models without one."""
+    labelled, targets, unlabelled, noise = batch(random)
+    rounds.players = ["discriminator", "valence"]
+    state, after = rounds.get_state(), []
+    for one, other in ((unlabelled, noise), (-unlabelled, noise), (unlabelled, -noise)):
+        rounds.set_state(state)
+        for optimizer in rounds.optimizers.values():
+            optimizer.learning_rate = 0.0
+        rounds.step(labelled, targets, one, other)
+        after.append(rounds.trunk.get_weights()[-2:])  # moving mean and variance
+    for moved in after[1:]:
+        for one, other in zip(after[0], moved, strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    normalisation = next(layer for layer in rounds.trunk.layers if isinstance(layer, layers.BatchNormalization))
+    inputs = keras.Model(rounds.trunk.input, normalisation.input).predict(labelled, verbose=0)
+    np.testing.assert_allclose(after[0][0], inputs.mean(axis=(0, 1, 2)) * 0.1, atol=1e-6)  # from 0, momentum 0.9
+
+
+def test_the_discriminator_learns_from_unlabelled_and_generated_images(rounds, random):
     labelled, targets, unlabelled, noise = batch(random)
     rounds.players = ["discriminator"]
-    state, after = rounds.get_state(), []
-    for one in (noise, -noise):
+    state, kernels = rounds.get_state(), []
+    for one, other in ((unlabelled, noise), (-unlabelled, noise), (unlabelled, -noise)):
         rounds.set_state(state)
-        rounds.step(labelled, targets, unlabelled, one)
-        after.append(rounds.trunk.get_weights())
-    first, second = (one[-2:] for one in after)  # moving mean and variance
-    for one, other in zip(first, second, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert not np.array_equal(after[0][0], after[1][0])  # the kernels did see what was generated
+        rounds.step(labelled, targets, one, other)
+        kernels.append(rounds.trunk.get_weights()[0])
+    assert not np.array_equal(kernels[0], kernels[1])
+    assert not np.array_equal(kernels[0], kernels[2])
 
-    rounds.set_state(state)
-    normalisation = next(layer for layer in rounds.trunk.layers if isinstance(layer, layers.BatchNormalization))
-    inputs = keras.Model(rounds.trunk.input, normalisation.input).predict(unlabelled, verbose=0)
-    np.testing.assert_allclose(first[0], inputs.mean(axis=(0, 1, 2)) * 0.1, atol=1e-6)  # from 0, momentum 0.9
+
+def test_another_loss(random):
+    """Regression, for instance: the mean squared error of one number."""
+    whole = parts(classes=1)
+    rounds = AlternatingTraining(
+        whole["trunk"],
+        {"valence": whole["heads"]["valence"]},
+        learning_rate=1e-2,
+        loss=keras.losses.MeanSquaredError(),
+    )
+    labelled, ratings = batch(random)[0], random.uniform(1, 5, (BATCH, 1)).astype("float32")
+    first = rounds.step(labelled, {"valence": ratings})["valence"]
+    assert first > 3, "about the mean square of ratings"
+    for _ in range(60):
+        last = rounds.step(labelled, {"valence": ratings})["valence"]
+    assert last < first / 3
+
+
+def test_a_warm_up_changes_generator_and_discriminator_alone(rounds, random):
+    before, whole = weights(rounds), {}
+    batches = labelled_batches(random, 2)
+    unlabelled = itertools.repeat(batch(random)[2])
+
+    def validate():
+        whole.update(weights(rounds))
+        return 0.5
+
+    history = rounds.fit(batches, validate, 2, unlabelled, warmup=7)
+    assert history["rounds"].tolist() == [7 + 2, 7 + 4]
+    assert history["epoch"].tolist() == [1, 2]
+    assert int(rounds.optimizers["generator"].iterations.numpy()) == 7 + 2, "of the best epoch"
+    assert int(rounds.optimizers["valence"].iterations.numpy()) == 2
+    assert any(not np.array_equal(value, before[key]) for key, value in whole.items())
+    with pytest.raises(SerkitError, match=r"^warmup 3: only a generator and its discriminator can learn without lab"):
+        classifier().fit(batches, lambda: 0.5, 1, warmup=3)
 
 
 def test_a_round_is_traced_once(random):
@@ -222,7 +274,8 @@ def test_training_stops_as_the_paper_words_it(scores, epochs, kept, random):
     history = rounds.fit(batches, validate, len(scores), on_epoch=told.append)
     assert history["epoch"].tolist() == told == list(range(1, epochs + 1))
     assert history["validation"].tolist() == scores[:epochs]
-    assert history.columns.tolist() == ["epoch", "valence", "validation", "seconds"]
+    assert history.columns.tolist() == ["epoch", "rounds", "valence", "validation", "seconds"]
+    assert history["rounds"].tolist() == [2 * epoch for epoch in history["epoch"]]
     assert batches.epochs == epochs
     same = [all(map(np.array_equal, state, rounds.get_state())) for state in seen]
     assert same == [number == kept for number in range(1, epochs + 1)]
@@ -366,6 +419,17 @@ def test_spectra_are_averaged_and_correlated(random):
     assert upside_down == pytest.approx(expected)
     with pytest.raises(SerkitError, match="of one height"):
         spectrum_correlation(real, real[:, 1:])
+
+
+def test_diversity_sees_a_collapse_that_mean_spectra_do_not(random):
+    real = random.normal(size=(12, 10, 4, 1))
+    pairs = [np.abs(one - other).mean() for one, other in itertools.combinations(real, 2)]
+    assert diversity(real) == pytest.approx(np.mean(pairs))
+    collapsed = np.repeat(real.mean(axis=0, keepdims=True), 12, axis=0)
+    assert spectrum_correlation(real, collapsed) == pytest.approx(1)
+    assert diversity(collapsed) == pytest.approx(0)
+    with pytest.raises(SerkitError, match="two images or more; got 1"):
+        diversity(real[:1])
 
 
 def make_step(folder):

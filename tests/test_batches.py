@@ -580,6 +580,40 @@ def test_no_crop_of_the_miniature_is_silent(iemocap_miniature):
             assert (images.max(axis=(1, 2, 3)) > -0.2).all()
 
 
+def test_how_loud_a_crop_looks_does_not_depend_on_the_length_of_its_recording(tmp_path, random):
+    """Of an utterance it is that of "utterance"; in a long recording, a shout far away does not make it darker."""
+    signal = random.normal(0, 0.01, 24000) * np.hanning(24000)
+    shout = random.normal(0, 0.3, 16000)
+    joined = np.concatenate([signal, np.zeros(5 * 16000), shout])
+    wide = {"reference": "full scale", "range_db": 160.0}
+    alone, within = (log_spectrogram(one, 16000, **wide) for one in (signal, joined))
+    stored = stored_as(tmp_path, ["alone", "within", "silent"], [alone, within, np.full((200, 128), -1)])
+    words = pd.DataFrame({"id": ["alone", "within", "silent"], "start": 0.7, "end": 0.8})
+    crops = Crops(stored, words, 32, surroundings=2.0)
+    by_utterance = log_spectrogram(signal, 16000)[crops.begins[0] :][:32].T
+    images = crops[0][..., 0]
+    np.testing.assert_allclose(images[0], by_utterance, atol=1e-4)
+    np.testing.assert_allclose(images[1], images[0], atol=1e-4)
+    assert (images[2] == -1).all(), "silence is not made any louder"
+    as_stored = Crops(stored, words, 32)[0][..., 0]
+    np.testing.assert_array_equal(as_stored[0], alone[crops.begins[0] :][:32].T)
+    darker = log_spectrogram(joined, 16000)[crops.begins[1] :][:32].T
+    assert darker.mean() < images[1].mean() - 0.3
+    with pytest.raises(SerkitError, match=r"^surroundings of a crop are a positive number of seconds, or None; got 0"):
+        Crops(stored, words, 32, surroundings=0.0)
+
+
+def test_crops_near_an_edge_look_at_what_is_there(tmp_path):
+    """Neither at what another recording has behind the edge, nor at silence."""
+    loud, quiet = np.full((30, 4), 0.9), np.full((30, 4), 0.5)
+    stored = stored_as(tmp_path, ["loud", "quiet", "other"], [loud, quiet, loud])
+    words = pd.DataFrame({"id": ["quiet"], "start": 0.01, "end": 0.02})
+    image = Crops(stored, words, 16, hop=0.01, surroundings=9.0)[0]
+    assert image.max() == image.min() == pytest.approx(1)
+    image = Crops(stored, words, 16, hop=0.01, surroundings=0.01)[0]
+    assert image.min() == pytest.approx(1), "the crop itself is always looked at"
+
+
 def test_crops_that_cannot_be(talk, words):
     with pytest.raises(SerkitError, match="the subset is empty"):
         Crops(talk, words, 16, ids=[])

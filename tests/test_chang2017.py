@@ -33,8 +33,15 @@ POOLED = {1: "negative", 2: "negative", 3: "neutral", 4: "positive", 5: "positiv
 SMOKE = papers.profile_values(papers.find("chang2017"), "smoke")
 PER_MODEL = ("crop_widths", "learning_rates", "batch_sizes", "filter_sizes", "filter_counts")
 GIVEN = {"learning_rates": [0.01] * 4}  # at 0.001, two epochs leave all answers in one class
-ONE = {"models": ["BasicCNN"], "shares": []} | dict(zip(PER_MODEL, ([32], [0.001], [16], [5], [4]), strict=True))
-LEARN = {"models": ["BasicDCGAN"], "shares": []} | dict(zip(PER_MODEL, ([64], [0.001], [16], [5], [12]), strict=True))
+ONE = {"models": ["BasicCNN"], "shares": [], "other_targets": []} | dict(
+    zip(PER_MODEL, ([32], [0.001], [16], [5], [4]), strict=True)
+)
+LEARN = {"models": ["BasicDCGAN"], "shares": [], "other_targets": []} | dict(
+    zip(PER_MODEL, ([64], [0.001], [16], [5], [12]), strict=True)
+)
+SCORES = ("five", "three", "accepted_share", "with_answers", "ACCURACIES", "MEASURES", "scores_of")
+TRAINING = ("learnt", "probabilities", "loss_of", "scored", "further_recordings", "hours_of", "unlabelled_crops",
+            "follow_generator", "train")  # fmt: skip
 NETWORKS = ("TASKS", "start", "widths", "convolve", "trunk_of", "generator_of", "parts_of")
 RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
 
@@ -52,12 +59,12 @@ def learnt(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def searched(tmp_path_factory):
-    given = ONE | {"search": 1, "search_filters": [4, 8]}
+    given = ONE | {"search": 1, "search_filters": [4, 8], "use_search": True}
     return notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("searched"), **given)
 
 
 @pytest.fixture(scope="module")
-def acted(tmp_path_factory):
+def actors(tmp_path_factory):
     """Four actors of RAVDESS, each with every emotion in both intensities."""
     if not RAVDESS.is_dir():
         pytest.skip("RAVDESS is not at hand")
@@ -66,9 +73,14 @@ def acted(tmp_path_factory):
         (root / f"Actor_{actor:02d}").mkdir()
         for path in sorted((RAVDESS / f"Actor_{actor:02d}").glob("03-01-??-??-01-01-*.flac")):
             (root / path.parent.name / path.name).symlink_to(path)
+    return root
+
+
+@pytest.fixture(scope="module")
+def acted(actors, tmp_path_factory):
     given = ONE | {"strict": False, "speaker_groups": 2, "epochs": 1}
     out = tmp_path_factory.mktemp("acted")
-    return notebooks.execute("chang2017", "ravdess", str(root), "smoke", out, **given)
+    return notebooks.execute("chang2017", "ravdess", str(actors), "smoke", out, **given)
 
 
 @pytest.fixture(params=["folder", "learnt"])
@@ -137,20 +149,61 @@ def test_results_say_miniature(folder):
 
 def test_every_published_number_has_a_row_and_none_is_comparable(folder):
     claims = table(folder, "claims")
-    assert len(claims) == sum(len(papers.table("chang2017", number)) for number in (1, 2, 3)) == 20 + 12 + 25
+    assert len(claims) == sum(len(papers.table("chang2017", number)) for number in (1, 2, 3)) == 20 + 14 + 28
     assert not claims["comparable"].any()
     found = claims[claims["measured"].notna()]
-    assert found["why_not"].str.contains("synthetic miniature of iemocap, not the corpus").all()
-    assert found["why_not"].str.contains(r"unlabelled speech: AMI.* \(synthetic miniature\), not AMI").all()
-    assert found["why_not"].str.contains(r"epochs = 2 \(paper profile: 200\)").all()
-    assert not found["why_not"].str.contains("seeds|workers|unlabelled_root").any(), "these make no other result"
-    assert (claims.loc[claims["measured"].isna(), "why_not"] == "not measured here").all()
+    assert found["why_not"].str.contains("synthetic miniature").all()
+    missing = claims[claims["measured"].isna()]
+    earlier = missing["row"] == "Metallinou et al."
+    assert (missing.loc[~earlier, "why_not"] == "not measured here").all()
+    assert (missing.loc[earlier, "why_not"] == "earlier work, published only").all()
     assert claims.loc[claims["table"] == 1, "measured"].isna().all(), "nothing was searched for"
-    assert claims.loc[claims["table"] == 2, "measured"].notna().all()
+    ours = claims["row"].isin(MODELS)
+    assert claims.loc[(claims["table"] == 2) & ours, "measured"].notna().all()
+
+
+def test_reasons_name_what_is_the_papers_and_what_is_ours(folder):
+    reasons = table(folder, "reasons").set_index("reason")
+    assert "synthetic miniature of iemocap, not the corpus" in reasons["in_full"].tolist()
+    assert reasons.loc["epochs", "in_full"] == "epochs = 2; our paper profile says 200, the paper is silent"
+    assert reasons.loc["patience", "in_full"] == "patience = 2; the paper says 5"
+    assert not set(reasons.index) & {"seeds", "workers", "unlabelled_root"}, "these do not change what is measured"
+    unlabelled = reasons.loc["unlabelled speech"]
+    assert unlabelled["in_full"] == "unlabelled speech: AMI Meeting Corpus (synthetic miniature), not AMI"
+    claims = table(folder, "claims").query("table == 2").set_index(["row", "metric"])["why_not"]
+    assert "unlabelled speech" in claims["BasicDCGAN", "Accuracy (5 class)"]
+    assert "unlabelled speech" not in claims["BasicCNN", "Accuracy (5 class)"]
+
+
+def test_what_table_3_gives_away(folder):
+    """Counts that give both accuracies of Table 2, and another precision and F1 than the text's."""
+    told = papers.table("chang2017", 3)
+    printed = (
+        told[told["metric"].str.startswith("predicted")].pivot_table("value", "row", "metric", sort=False).to_numpy()
+    )
+    found = definitions("chang2017", "smallest_counts", "recall_precision_f1")
+    counts = found["smallest_counts"](printed)
+    assert counts.sum(axis=1).tolist() == [196, 1670, 941, 631, 82]
+    assert counts[1].tolist() == [49, 1286, 133, 152, 50]
+    np.testing.assert_array_equal(np.round(counts / counts.sum(axis=1, keepdims=True), 4), printed)
+    reading = table(folder, "table3").set_index("measure")
+    assert reading.loc["utterances", "from the counts"] == 3520
+    expected = {
+        "Accuracy (5 class)": (43.88, 43.88, 43.882), "Accuracy (3 class)": (49.80, 49.36, 49.80),
+        "precision of Neg.": (0.3502, 0.3502, 0.6046), "F1 of Neg.": (np.nan, 0.4815, 0.6774),
+        "F1 of Very Pos.": (0.5284, 0.5284, 0.2846),
+    }  # fmt: skip
+    for name, values in expected.items():
+        assert reading.loc[name].tolist() == pytest.approx(values, abs=0.006 if "class" in name else 1e-4, nan_ok=True)
+    recall, precision, f1 = found["recall_precision_f1"](np.array([[3, 1, 0], [0, 0, 0], [0, 1, 0]]))
+    np.testing.assert_allclose(recall, [0.75, np.nan, 0])
+    np.testing.assert_allclose(precision, [1, 0, np.nan])
+    assert f1[0] == pytest.approx(2 * 0.75 / 1.75)
 
 
 def test_table_2_agrees_with_the_stored_predictions(measured):
     claims = table(measured, "claims").query("table == 2 and runs > 0").set_index(["row", "metric"])
+    claims = claims.drop(index="p of Pearson Correlation", level="metric")
     by_fold = table(measured, "folds").set_index("model")
     models = runs_of(measured).index.tolist()
     assert models in (MODELS, ["BasicDCGAN"])
@@ -168,7 +221,7 @@ def test_scores_of_any_answers(random):
     for task in ("valence", "activation"):
         told[task] = random.choice([1, 4 / 3, 1.5, 2.25, 2.5, 8 / 3, 3, 3.5, 4, 4.5, 4.75, 5, 5.5], 400)
         told[[f"{task} {number}" for number in range(1, 6)]] = random.dirichlet(np.ones(5), 400)
-    scores_of = definitions("chang2017", "scores_of")["scores_of"]
+    scores_of = definitions("chang2017", *SCORES)["scores_of"]
     for task in ("valence", "activation"):
         assert scores_of(told, task) == pytest.approx(scores(told, task), abs=1e-6)
     assert scores(told, "valence") != pytest.approx(scores(told, "activation"), abs=0.1)
@@ -184,22 +237,88 @@ def test_confusion_matrices_and_table_3(measured):
         assert expected.to_numpy().sum() == pytest.approx(17)
         if model == "BasicDCGAN":
             claims = table(measured, "claims").query("table == 3").set_index(["row", "metric"])["measured"]
+            text = [claims["Neg.", "recall"], claims["Neg.", "precision"], claims["Very Pos.", "F1"]]
             shares = expected.div(expected.sum(axis=1).where(lambda count: count > 0), axis=0).to_numpy()
             for row, true in enumerate(CLASSES):
                 told = [claims[true, f"predicted {name}"] for name in CLASSES]
                 assert told == pytest.approx(shares[row].tolist(), abs=1e-4, nan_ok=True)
             assert claims.notna().sum() >= 5 * 3, "most classes occur"
+            shares = np.nan_to_num(shares)
+            predicted = np.where(shares.sum(axis=0) > 0, shares.sum(axis=0), np.nan)
+            true = np.where(shares.sum(axis=1) > 0, shares.sum(axis=1), np.nan)
+            precision, recall = np.diag(shares) / predicted, np.diag(shares) / true
+            f1 = 2 * precision[4] * recall[4] / (precision[4] + recall[4])
+            assert text == pytest.approx([recall[1], precision[1], f1], abs=1e-4, nan_ok=True)
+
+
+def test_pooled_scores_are_those_of_all_folds_together(random):
+    """And the mean over folds is another number; no interval of five speakers."""
+    told = pd.DataFrame({"valence": random.choice([1, 1.5, 2, 3, 4, 5], 300), "seed": 0, "model": "BasicCNN"})
+    told["fold"] = random.choice(list("abcde"), 300)
+    told["speaker"] = told["fold"]
+    told[[f"valence {number}" for number in range(1, 6)]] = random.dirichlet(np.ones(5), 300)
+    made = definitions("chang2017", *SCORES, "score_table")["score_table"](told).set_index("measure")
+    assert made["pooled"].to_dict() == pytest.approx(scores(told), abs=1e-4)
+    folds = pd.DataFrame([scores(part) for _, part in told.groupby("fold")])
+    assert made["fold mean"].to_dict() == pytest.approx(folds.mean().to_dict(), abs=1e-4)
+    assert made["fold sd"].to_dict() == pytest.approx(folds.std().to_dict(), abs=1e-4)
+    assert abs(made.loc["Accuracy (5 class)", "pooled"] - made.loc["Accuracy (5 class)", "fold mean"]) > 0.01
+    assert made[["low", "high"]].isna().all(axis=None)
+    assert (made["why"] == "5 speakers, fewer than 8").all()
 
 
 def test_activation_is_scored_where_it_was_learnt(folder):
-    found = table(folder, "activation").set_index("model")
-    assert found.index.tolist() == ["MultitaskCNN", "MultitaskDCGAN"]
+    found = table(folder, "activation").set_index(["model", "measure"])["pooled"]
+    assert found.index.unique("model").tolist() == ["MultitaskCNN", "MultitaskDCGAN"]
     for model in MODELS:
         told = predictions(folder, model)
-        assert ("activation 1" in told) == (model in found.index)
-        if model in found.index:
-            assert found.loc[model].to_dict() == pytest.approx(scores(told, "activation"), abs=1e-3)
+        assert ("activation 1" in told) == (model in found.index.unique("model"))
+        if model in found.index.unique("model"):
+            assert found[model].to_dict() == pytest.approx(scores(told, "activation"), abs=1e-3)
             np.testing.assert_allclose(told.filter(regex=r"activation \d").sum(axis=1), 1, atol=1e-5)
+
+
+def test_comparisons_of_the_paper(folder):
+    """Those of section 6 in all three measures, and fuzzy labels against regression."""
+    found = table(folder, "comparisons").set_index(["better", "worse", "metric"])
+    told = papers.table("chang2017", 2).set_index(["row", "metric"])["value"]
+    by_fold = table(folder, "folds").set_index("model")
+    pairs = [("BasicDCGAN", "BasicCNN"), ("MultitaskDCGAN", "MultitaskCNN")]
+    pairs += [("BasicCNN", "MultitaskCNN"), ("BasicDCGAN", "MultitaskDCGAN")]
+    measures = ("Accuracy (5 class)", "Accuracy (3 class)", "Pearson Correlation")
+    for better, worse in pairs:
+        for name in measures:
+            row = found.loc[(better, worse, name)]
+            assert row["published"] == pytest.approx(told[better, name] - told[worse, name], abs=1e-4)
+            assert row["measured"] == pytest.approx(by_fold.loc[better, name] - by_fold.loc[worse, name], abs=0.006)
+    fuzzy = [("BasicCNN, fuzzy", "BasicCNN, regression", name) for name in measures]
+    assert found.loc[fuzzy, "published"].isna().all()
+    assert len(found) == 4 * 3 + 3
+    assert set(found["verdict"]) == {"undecided"}, "one speaker"
+    assert "BasicDCGAN better than BasicCNN, Accuracy (5 class)" in (folder / "notebook.ipynb").read_text()
+
+
+def test_other_targets(folder, random):
+    found = table(folder, "targets").set_index(["model", "measure"])["pooled"]
+    assert found.index.unique("model").tolist() == ["BasicCNN, fuzzy", "BasicCNN, regression"]
+    main = table(folder, "folds").set_index("model").loc["BasicCNN"]
+    assert found["BasicCNN, fuzzy"].to_dict() == pytest.approx(main[list(found["BasicCNN, fuzzy"].index)].to_dict())
+    made = definitions("chang2017", "learnt", "probabilities", "loss_of")
+    ratings = random.uniform(1, 5, 50)
+    values = made["learnt"](ratings, "regression")
+    assert values.shape == (50, 1)
+    assert np.abs(values).max() <= 1
+    chances = made["probabilities"](values, "regression")
+    np.testing.assert_allclose(chances @ np.arange(1, 6), ratings, atol=1e-5)  # there and back
+    assert (made["probabilities"](np.array([[9.0]]), "regression") == [[0, 0, 0, 0, 1]]).all()
+    logits = random.normal(size=(50, 5)).astype("float32")
+    both = {labels: made["probabilities"](logits, labels) for labels in ("fuzzy", "binary")}
+    np.testing.assert_allclose(both["fuzzy"], np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True), rtol=1e-5)
+    sigmoid = 1 / (1 + np.exp(-logits))
+    np.testing.assert_allclose(both["binary"], sigmoid / sigmoid.sum(axis=1, keepdims=True), rtol=1e-5)
+    targets = made["learnt"](ratings, "binary")
+    equation1 = -(targets * np.log(sigmoid) + (1 - targets) * np.log(1 - sigmoid)).mean()
+    assert float(made["loss_of"]("binary")(targets, logits)) == pytest.approx(equation1, rel=1e-5)
 
 
 def test_differences_are_those_of_the_scores(folder):
@@ -224,6 +343,7 @@ def test_one_speaker_is_tested_the_other_of_the_session_validates(folder, iemoca
     assert row["fold"] == "session 1, m tested"
     assert row["test"] == (people == "Ses01M").sum() == 17
     assert row["validation"] == (people == "Ses01F").sum() == 17
+    assert [row[f"{side} speakers"] for side in ("train", "validation", "test")] == [8, 1, 1]
     assert row["train"] == (~people.str.startswith("Ses01")).sum() == 132
 
 
@@ -240,13 +360,16 @@ def test_drawing_makes_valences_more_even(folder, iemocap_miniature):
 
 def test_settings_and_sizes(folder):
     settings, sizes = table(folder, "settings").set_index("model"), table(folder, "sizes").set_index("model")
-    expected = {"crop width": 32, "learning rate": 0.01, "batch size": 16, "filter size": 5, "filters": 4}
+    expected = {"crop width": 32, "learning rate": 0.01, "batch size": 16, "filter size": 4, "filters": 4}
     assert settings.index.tolist() == sizes.index.tolist() == MODELS
     for model in MODELS:
         assert settings.loc[model].to_dict() == sizes.loc[model, list(expected)].to_dict() == expected
         kept = runs_of(folder).loc[model, "weights of the trunk"]
-        assert sizes.loc[model, "trunk"] == trunk_size(4, 5) == kept == 1364
-        generator = generator_size(4, 5, 32, 32) if model.endswith("DCGAN") else np.nan
+        assert sizes.loc[model, "trunk"] == trunk_size(4, 4) == kept == 896
+        tasks = 1 + model.startswith("Multitask")
+        assert sizes.loc[model, "heads"] == (64 + 1) * 8 + tasks * 9 * 5, "the shared layer once"
+        assert sizes.loc[model, "real"] == pytest.approx(65 if model.endswith("DCGAN") else np.nan, nan_ok=True)
+        generator = generator_size(4, 4, 32, 32) if model.endswith("DCGAN") else np.nan
         assert sizes.loc[model, "generator"] == pytest.approx(generator, nan_ok=True)
 
 
@@ -287,16 +410,43 @@ def test_networks_at_the_sizes_of_the_paper():
             assert parts["real"].count_params() == features + 1
 
 
+def test_what_a_round_costs():
+    made = definitions("chang2017", *NETWORKS, "multiplications", units=8, noise=32)
+    parts = made["parts_of"]("BasicDCGAN", SETTING)
+    sides = [(64, 16, 1, 4), (32, 8, 4, 4), (16, 4, 4, 4), (8, 2, 4, 4)]  # height, width, filters before and after
+    expected = sum(height * width * 25 * before * after for height, width, before, after in sides)
+    assert made["multiplications"](parts["trunk"]) == expected
+    dense = 32 * 8 * 2 * 4
+    assert made["multiplications"](parts["generator"]) == dense + expected, "the mirror image"
+    assert made["multiplications"](parts["heads"]["valence"]) == 64 * 8 + 8 * 5
+
+
+@pytest.mark.parametrize("upsampling", ["transposed", "resize"])
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_ways_to_build_a_generator(upsampling, momentum):
+    given = {"units": 8, "noise": 32, "upsampling": upsampling, "momentum": momentum}
+    parts = definitions("chang2017", *NETWORKS, **given)["parts_of"]("BasicDCGAN", SETTING)
+    layers = [type(layer).__name__ for part in ("trunk", "generator") for layer in parts[part].layers]
+    assert parts["generator"].output_shape == (None, 128, 32, 1)
+    assert layers.count("BatchNormalization") == (3 + 4 if momentum else 0)
+    assert layers.count("Conv2DTranspose") == (4 if upsampling == "transposed" else 0)
+    assert layers.count("UpSampling2D") == (0 if upsampling == "transposed" else 4)
+
+
 def test_histories_hold_the_losses_of_all_players(folder):
     for model in MODELS:
         players = ["generator", "discriminator"] * model.endswith("DCGAN")
         players += ["valence", "activation"][: 1 + model.startswith("Multitask")]
-        followed = ["correlation"] * model.endswith("DCGAN")
+        followed = ["correlation", "diversity"] * model.endswith("DCGAN")
         found = history(folder, model)
-        assert found.columns.tolist() == ["epoch", *players, "validation", "seconds", *followed]
+        assert found.columns.tolist() == ["epoch", "rounds", *players, "validation", "seconds", *followed]
         assert found["epoch"].tolist() == [1, 2]
+        assert found["rounds"].tolist() == [9, 18], "132 utterances in batches of 16"
         assert np.isfinite(found.to_numpy()).all()
         assert runs_of(folder).loc[model, "validation"] == pytest.approx(found["validation"].max())
+    updates = table(folder, "generators").set_index("model")
+    assert updates["generator updates"].to_dict() == {"BasicDCGAN": 18, "MultitaskDCGAN": 18}
+    assert updates["of the best epoch"].isin([9, 18]).all()
     assert table(folder, "cost")["model"].tolist() == MODELS
     assert (table(folder, "cost")["seconds an epoch"] > 0).all()
 
@@ -305,9 +455,12 @@ def test_all_of_the_unlabelled_speech_is_the_run_of_the_study(folder):
     unlabelled = table(folder, "unlabelled").set_index("share")
     assert unlabelled.index.tolist() == sorted({*SMOKE["shares"], 1.0})
     main = table(folder, "folds").set_index("model").loc["BasicDCGAN"]
-    assert unlabelled.loc[1.0].to_dict() == main.to_dict()
+    assert unlabelled.loc[1.0, list(main.index)].to_dict() == main.to_dict()
+    ami = table(folder, "levels").set_index("corpus").loc["ami"]
+    assert unlabelled["recordings"].tolist() == [0, 4]
+    assert unlabelled["hours"].tolist() == pytest.approx([0, ami["hours"]], abs=1e-3)
     records = {path.parent.name: json.loads(path.read_text())["spec"] for path in folder.glob("runs/*/run.json")}
-    assert len(records) == 4 + 1, "and is not made twice"
+    assert len(records) == 4 + 1 + 1, "and is not made twice; one more learns by regression"
     (without,) = [key for key, spec in records.items() if spec["share"] == 0]
     assert records[without]["model"] == "BasicDCGAN"
     told = pd.read_csv(folder / "runs" / without / "predictions.csv")
@@ -344,15 +497,18 @@ def test_the_generator_does_not_collapse(learnt):
         assert np.abs(stored["real"][one] - stored["real"][other]).mean() > 0.05
     spectra = [values.mean(axis=(0, 2)) for values in (stored["real"], last)]
     assert np.corrcoef(*spectra)[0, 1] > 0.5
+    assert found["diversity"].iloc[0] < 0.5
+    assert found["diversity"].iloc[-8:].mean() > 0.3, "of real images' diversity"
 
 
 def test_figures_are_drawn(folder):
     names = {"valence", "crops", "confusion", "spread", "generated", "players", "learning", "unlabelled"}
+    names |= {"fuzzy", "network", "round"}
     check_figures(folder, names)
 
 
 def test_figures_without_a_generator(searched):
-    check_figures(searched, {"valence", "crops", "confusion", "spread", "learning"})
+    check_figures(searched, {"valence", "crops", "confusion", "spread", "learning", "fuzzy", "network", "round"})
 
 
 def test_no_error_and_no_warning_in_the_notebook(measured):
@@ -364,7 +520,7 @@ def test_runs_are_recorded_and_not_repeated(folder):
         record = json.loads(path.read_text())
         assert record["settings"]["epochs"] == record["notes"]["epochs"] == 2
         assert record["settings"]["units"] == SMOKE["units"]
-        assert not {"fold_limit", "models", "seeds", "search", "shares"} & set(record["settings"]), (
+        assert not {"fold_limit", "models", "seeds", "search", "shares", "other_targets"} & set(record["settings"]), (
             "more runs make none anew"
         )
         assert "FOLDS" not in str(record["data"])
@@ -391,9 +547,24 @@ def test_a_search_fills_table_1_and_the_study_takes_what_it_found(searched):
         zip(settings, ("Crop Width", "Learning Rate", "Batch Size", "Filter Size", "No. of Filters"), strict=True)
     )
     assert measured.to_dict() == {("Basic CNN", names[name]): value for name, value in settings.items()}
-    assert claims.loc[claims["measured"].notna(), "why_not"].str.contains(r"search_filters = \[4, 8\]").all()
+    assert claims.loc[claims["measured"].notna(), "depends_on"].str.contains("search_filters").all()
     trials = [json.loads(path.read_text())["spec"]["setting"] for path in searched.glob("runs/*/run.json")]
     assert sorted(trials) == ["BasicCNN", "trial 1"]
+
+
+def test_a_search_alone_changes_table_1_and_nothing_else(searched, tmp_path_factory):
+    given = ONE | {"search": 1, "search_filters": [4, 8]}
+    folder = notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("aside"), **given)
+    (settings,) = table(folder, "settings").to_dict("records")
+    expected = {"crop width": 32, "learning rate": 0.001, "batch size": 16, "filter size": 5, "filters": 4}
+    assert settings == {"model": "BasicCNN"} | expected
+    assert runs_of(folder).loc["BasicCNN", "weights of the trunk"] == trunk_size(4, 5)
+    claims = [table(one, "claims").query("table == 1")["measured"] for one in (folder, searched)]
+    pd.testing.assert_series_equal(*claims)
+    assert claims[0].notna().sum() == 5
+    reasons = table(folder, "reasons").set_index("reason")["affects"]
+    assert reasons["search_filters"] == "table 1"
+    assert not {"search", "use_search"} & set(reasons.index)
 
 
 PROXY = {  # in the order of RAVDESS' codes: label -> valence and activation, then those of the strong intensity
@@ -416,16 +587,41 @@ def test_valence_by_proxy_says_so(acted):
     assert len(told) == 15
     assert set(told["speaker"]) == {"Actor_01"}
     (row,) = table(acted, "splits").to_dict("records")
-    assert row == {"fold": "group 1, m tested", "train": 30, "validation": 15, "test": 15}
+    sides = {"train": 30, "validation": 15, "test": 15}
+    assert row == {
+        "fold": "group 1, m tested",
+        **sides,
+        "train speakers": 2,
+        "validation speakers": 1,
+        "test speakers": 1,
+    }
     claims = table(acted, "claims")
     assert not claims["comparable"].any()
     why = claims.loc[claims["measured"].notna(), "why_not"]
     assert len(why) == 3
-    assert why.str.contains("corpus ravdess; the paper's is iemocap").all()
-    assert why.str.contains("valence and activation by proxy").all()
+    assert why.str.startswith("corpus; valence and activation by proxy; ").all()
+    reasons = table(acted, "reasons")["in_full"].tolist()
+    assert "corpus ravdess; the paper's is iemocap" in reasons
+    assert any(reason.startswith("valence and activation by proxy: nobody rated them") for reason in reasons)
     assert "(ravdess, valence by proxy)" in (acted / "notebook.ipynb").read_text()
     for path in (acted / "figures").glob("*.pdf"):
         assert "ravdess, valence by proxy" in text_of(path)
+    written = text_of(acted / "figures" / "valence.pdf")
+    assert "valence of the acted emotion" in written
+    assert "raters" not in written
+
+
+def test_raters_are_named_where_there_are_some(folder):
+    assert "mean valence of the raters" in text_of(folder / "figures" / "valence.pdf")
+
+
+def test_proxy_without_intensity(actors, tmp_path):
+    """Where loudness alone tells no classes apart: nobody is very negative or very positive then."""
+    found = beginning(tmp_path, corpus="ravdess", root=str(actors), strict=False, proxy_intensity=False)
+    run_cell("chang2017", "BY_EMOTION = {", found)
+    assert set(found["utterances"]["valence"]) == {2, 3, 4}
+    for name, valence in found["utterances"].set_index("id")["valence"].items():
+        assert valence == list(PROXY.values())[int(name.split("-")[2]) - 1][0][0]
 
 
 def text_of(path):
@@ -442,14 +638,14 @@ def space(tmp_path_factory, iemocap_miniature):
     found = beginning(tmp_path_factory.mktemp("space"), **SMOKE)
     for mark in ("BY_EMOTION = {", "FOLDS = ", "spectra = features.extract("):
         run_cell("chang2017", mark, found)
-    return definitions("chang2017", *NETWORKS, "scored", "unlabelled_crops", "train", **found)
+    return definitions("chang2017", *NETWORKS, *TRAINING, **found)
 
 
 def beginning(out, **given):
     """The notebook's names after its first cell."""
-    found = definitions("chang2017", out=str(out), **given)
-    run_cell("chang2017", "settings = notebooks.settings(", found)
-    run_cell("chang2017", "speech = corpora.load(", found)
+    found = definitions("chang2017", "NAMES", out=str(out), **given)
+    run_cell("chang2017", "speech, results = notebooks.begin(", found)
+    run_cell("chang2017", "others = corpora.load(", found)
     return found
 
 
@@ -477,17 +673,23 @@ def test_who_is_held_out_is_in_no_crop_of_training(space, monkeypatch):
     assert [sorted(one["ids"]) for one in learnt] == [sorted(fold.train)]
     assert list(learnt[0]["targets"]) == ["valence", "activation"]
     tested = {tuple(one["ids"]) for one in taken if one.get("seed") is None}
-    assert tested == {fold.train, fold.validation, fold.test}, "the first to compare generated images with"
+    assert tested == {fold.validation, fold.test}
+    taken.clear()
+    space["train"]("BasicDCGAN", SETTING, fold, 0, 1.0)
+    heard = [one for one in taken if one.get("seed") is not None and one["features"] is space["spectra"]]
+    assert len(heard) == 3, "labelled, unlabelled, and random ones to compare generated images with"
+    assert all(tuple(one["ids"]) == fold.train for one in heard)
+    assert len({one["seed"] for one in heard}) == 3
     speaker = space["utterances"].set_index("id")["speaker"]
     assert not set(speaker[list(fold.train)]) & {"Ses01F", "Ses01M"}
     assert set(speaker[list(fold.validation)]) == {"Ses01F"}
 
 
 def test_unlabelled_speech(space, monkeypatch):
-    """Half of it the training speakers', half a share of the meetings' words; a smaller share is part of a greater."""
+    """Half of it the training speakers', half a share of the meetings; a smaller share is part of a greater."""
     taken = follow(space, monkeypatch)
     (fold,) = space["FOLDS"]
-    words = {}
+    meetings, hours = {}, {}
     for share in (0.0, 0.25, 0.5, 1.0):
         taken.clear()
         batch = next(space["unlabelled_crops"](fold, SETTING, 0, share))
@@ -496,12 +698,56 @@ def test_unlabelled_speech(space, monkeypatch):
         assert tuple(own["ids"]) == fold.train
         assert own["batch_size"] == (8 if share else 16)
         assert len(further) == (share > 0)
+        hours[share] = space["hours_of"](space["further_recordings"](0, share))
         for one in further:
             assert (one["features"], one["by"], one["batch_size"]) == (space["other_spectra"], "region", 8)
             assert one["seed"] != own["seed"]
-            words[share] = set(one["regions"].itertuples(index=False, name=None))
-            assert len(words[share]) == round(share * len(space["other_regions"]))
-    assert words[0.25] < words[0.5] < words[1.0]
+            meetings[share] = set(one["regions"]["id"])
+            assert meetings[share] == set(space["further_recordings"](0, share))
+            every = space["other_regions"]
+            assert len(one["regions"]) == every["id"].isin(meetings[share]).sum(), "all of their words"
+    assert meetings[0.25] < meetings[0.5] < meetings[1.0]
+    assert [len(meetings[share]) for share in (0.25, 0.5, 1.0)] == [1, 2, 4]
+    assert 0 == hours[0.0] < hours[0.25] < hours[0.5] < hours[1.0]
+    assert hours[1.0] == pytest.approx(len(space["other_spectra"].values) * 0.016 / 3600)
+    assert meetings[0.25] != set(space["further_recordings"](3, 0.25)) or meetings[0.5] != set(
+        space["further_recordings"](3, 0.5)
+    ), "another seed, other meetings"
+
+
+def test_all_crops_are_cut_alike(space, monkeypatch):
+    """Labelled or not, in training and in tests: 0 dB is what is loudest around the crop."""
+    taken = follow(space, monkeypatch)
+    (fold,) = space["FOLDS"]
+    monkeypatch.setitem(space, "epochs", 1)
+    space["train"]("BasicDCGAN", SETTING, fold, 0, 1.0)
+    assert len(taken) >= 5
+    assert {(one["hop"], one["surroundings"]) for one in taken} == {(0.016, 5.0)}
+    assert space["front_end"]["reference"] == "full scale"
+
+
+def test_a_warm_up_is_the_generators(space, monkeypatch):
+    (fold,) = space["FOLDS"]
+    monkeypatch.setitem(space, "epochs", 1)
+    monkeypatch.setitem(space, "warmup", 3)
+    made = space["train"]("BasicDCGAN", SETTING, fold, 0, 1.0)
+    assert made.notes["generator updates"] == made.history["rounds"].iloc[-1] == 3 + 9
+    assert space["train"]("BasicCNN", SETTING, fold, 0, 1.0).history["rounds"].tolist() == [9]
+
+
+def test_the_partition_of_a_corpus_is_honoured(tmp_path, random):
+    rows = []
+    for number, (speaker, split) in enumerate(zip("aabbccdd", ["train"] * 4 + ["dev"] * 2 + ["test"] * 2, strict=True)):
+        rows.append({"path": f"{number}.wav", "speaker": speaker, "split": split, "valence": 1 + number % 5})
+        rows[-1] |= {"activation": 3, "label": "any"}
+        audio.write(tmp_path / rows[-1]["path"], random.normal(0, 0.1, 8000), 16000)
+    pd.DataFrame(rows).to_csv(tmp_path / "own.csv", index=False)
+    found = beginning(tmp_path / "out", corpus="manifest", root=str(tmp_path / "own.csv"), evenness=0.0)
+    for mark in ("BY_EMOTION = {", "FOLDS = "):
+        run_cell("chang2017", mark, found)
+    (fold,) = found["FOLDS"]
+    speaker = found["TRUTH"]["speaker"]
+    assert [set(speaker[list(side)]) for side in (fold.train, fold.validation, fold.test)] == [{"a", "b"}, {"c"}, {"d"}]
 
 
 def test_a_learning_rate_that_diverges_is_named(space):
@@ -521,6 +767,11 @@ def test_a_learning_rate_that_diverges_is_named(space):
         ({"shares": [0.5, 2.0]}, r"^shares of the unlabelled speech are between 0 and 1; got 2.0"),
         ({"unlabelled": "librispeech"}, r"^where is librispeech\? Give unlabelled_root"),
         ({"unlabelled": "timit"}, r"^unknown unlabelled corpus 'timit'; valid: ami, librispeech"),
+        ({"upsampling": "nearest"}, r"^unknown upsampling 'nearest'; valid: resize, transposed"),
+        (
+            {"other_targets": ["regresion"]},
+            r"^unknown target 'regresion' \(did you mean 'regression'\?\); valid: binary, regr",
+        ),
         ({"shares": ["all"]}, r"^parameter shares is of type list of float"),
     ],
 )

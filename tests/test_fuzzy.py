@@ -59,47 +59,49 @@ def test_only_an_exact_split_accepts_either():
 
 def test_confusion_counts_a_right_tie_once_and_a_wrong_one_by_halves():
     targets = fuzzy_targets([4.5, 4.5, 4.5, 1, 2.25])
-    called = [3, 4, 0, 0, 2]
+    predicted = [3, 4, 0, 0, 2]
     expected = np.zeros((5, 5))
     expected[3, 3] = expected[4, 4] = expected[0, 0] = expected[1, 2] = 1
     expected[3, 0] = expected[4, 0] = 0.5
-    table = fuzzy_confusion(targets, called, ["--", "-", "0", "+", "++"])
+    table = fuzzy_confusion(targets, predicted, ["--", "-", "0", "+", "++"])
     np.testing.assert_array_equal(table, expected)
     assert table.loc["++", "--"] == 0.5
     assert table.index.name == "true"
-    assert fuzzy_wa(targets, called) == 3 / 5 == np.trace(expected) / expected.sum()
-    assert fuzzy_ua(targets, called) == pytest.approx(np.mean([1, 0, 1 / 1.5, 1 / 1.5]))  # nothing is counted in 3
+    assert fuzzy_wa(targets, predicted) == 3 / 5 == np.trace(expected) / expected.sum()
+    assert fuzzy_ua(targets, predicted) == pytest.approx(np.mean([1, 0, 1 / 1.5, 1 / 1.5]))  # nothing is counted in 3
 
 
 def test_scores_of_whole_ratings_are_the_usual_ones(random):
     from serkit import metrics
 
-    true, called = random.integers(0, 5, 300), random.integers(0, 5, 300)
+    true, predicted = random.integers(0, 5, 300), random.integers(0, 5, 300)
     targets = fuzzy_targets(true + 1)
-    assert fuzzy_wa(targets, called) == pytest.approx(metrics.wa(true, called))
-    assert fuzzy_ua(targets, called) == pytest.approx(metrics.ua(true, called))
-    np.testing.assert_array_equal(fuzzy_confusion(targets, called), metrics.confusion(true, called, list(range(5))))
+    assert fuzzy_wa(targets, predicted) == pytest.approx(metrics.wa(true, predicted))
+    assert fuzzy_ua(targets, predicted) == pytest.approx(metrics.ua(true, predicted))
+    np.testing.assert_array_equal(
+        fuzzy_confusion(targets, predicted), metrics.confusion(true, predicted, list(range(5)))
+    )
 
 
 @pytest.mark.parametrize("always", range(5))
-def test_calling_one_class_always_scores_a_fifth(valences, always):
+def test_predicting_one_class_always_scores_a_fifth(valences, always):
     assert fuzzy_ua(fuzzy_targets(valences), np.full(len(valences), always)) == pytest.approx(0.2)
 
 
 def test_three_classes_are_pooled_from_five():
     targets = fuzzy_targets([1.5, 2.5, 3.5, 4.5, 3.25])
-    right, called = pool_classes(targets, [1, 0, 4, 2, 1])
+    right, predicted = pool_classes(targets, [1, 0, 4, 2, 1])
     assert right.astype(int).tolist() == [[1, 0, 0], [1, 1, 0], [0, 1, 1], [0, 0, 1], [0, 1, 0]]
-    assert called.tolist() == [0, 0, 2, 1, 0]
-    table = fuzzy_confusion(right, called, ["negative", "neutral", "positive"])
+    assert predicted.tolist() == [0, 0, 2, 1, 0]
+    table = fuzzy_confusion(right, predicted, ["negative", "neutral", "positive"])
     np.testing.assert_array_equal(table, [[2, 0, 0], [1, 0, 0], [0, 1, 1]])
-    assert fuzzy_wa(right, called) == 3 / 5
-    assert fuzzy_ua(right, called) == pytest.approx((1 + 0 + 0.5) / 3)
+    assert fuzzy_wa(right, predicted) == 3 / 5
+    assert fuzzy_ua(right, predicted) == pytest.approx((1 + 0 + 0.5) / 3)
 
 
 def test_pooling_makes_more_answers_right(valences, random):
-    targets, called = fuzzy_targets(valences), random.integers(0, 5, len(valences))
-    assert fuzzy_wa(*pool_classes(targets, called)) > fuzzy_wa(targets, called) + 0.05
+    targets, predicted = fuzzy_targets(valences), random.integers(0, 5, len(valences))
+    assert fuzzy_wa(*pool_classes(targets, predicted)) > fuzzy_wa(targets, predicted) + 0.05
 
 
 def test_drawing_is_even_as_found_or_between(valences):

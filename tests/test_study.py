@@ -55,6 +55,8 @@ def test_runs_are_stored_and_found_again(tmp_path):
     assert record["settings"] == {"FACTOR": 2}
     assert record["notes"] == {"weights": 7}
     assert set(record) >= {"spec", "data", "code", "seconds", "peak_memory_mib", "device", "versions", "backend"}
+    installed = {"serkit", "keras", "numpy", "scipy", "librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank"}
+    assert set(record["versions"]) >= installed
 
 
 def drawing(seed):

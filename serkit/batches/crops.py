@@ -91,6 +91,11 @@ class Crops(keras.utils.PyDataset):
     evenly chosen; where there are fewer words than crops, at times evenly chosen within them. The last batch may be
     smaller. Average the scores with ``training.average_scores(crops.ids[crops.rows], scores)``.
 
+    How loud a crop looks. A spectrogram in dB below the loudest moment of its recording is dark where the recording is
+    long, and networks can tell a corpus of meetings from one of utterances by that alone. With `surroundings`, 0 dB is
+    the greatest value within so many seconds around the crop's centre line (and within the crop), in recordings of any
+    length. Extract the features with reference="full scale" and a range wide enough for quiet recordings then.
+
     A time t is taken to lie in frame t / hop, whose window begins, and is not centred, there: with the front end's own
     settings a crop sits 24 ms late.
 
@@ -108,6 +113,10 @@ class Crops(keras.utils.PyDataset):
             comes as often as it has words.
         each: crops of an utterance (or region) in an epoch.
         hop: of the features, in seconds.
+        surroundings: seconds around a crop whose greatest value becomes 0 dB; None leaves values as they are stored.
+        stored_db: range of the features, in dB; with `surroundings` only.
+        range_db: what lies further below 0 dB is silence, and a place whose greatest value lies further below full
+            scale is not made any louder; with `surroundings` only.
 
     Attributes:
         rows: place in `ids` of the utterance of each crop, in the order of this epoch.
@@ -131,6 +140,9 @@ class Crops(keras.utils.PyDataset):
         by: Literal["utterance", "region"] = "utterance",
         each: int = 1,
         hop: float = 0.016,
+        surroundings: float | None = None,
+        stored_db: float = 160.0,
+        range_db: float = 80.0,
     ):
         super().__init__()
         self.ids = np.asarray(regions["id"].unique() if ids is None else ids, dtype=object)
@@ -146,6 +158,9 @@ class Crops(keras.utils.PyDataset):
         one_of(by, ("utterance", "region"), "unit to draw by")
         if (seed is None) + (by == "region") + (probabilities is not None) > 1:
             raise SerkitError("seed=None (to test), by='region' and probabilities exclude each other: choose one")
+        if surroundings is not None and not surroundings > 0:
+            raise SerkitError(f"surroundings of a crop are a positive number of seconds, or None; got {surroundings!r}")
+        self.surroundings, self.stored_db, self.range_db = surroundings, stored_db, range_db
         self.features, self.width, self.batch_size, self.seed = features, width, batch_size, seed
         self.probabilities, self.by, self.each, self.hop = probabilities, by, each, hop
         self.offsets, self.frames = features.index.loc[self.ids, ["offset", "frames"]].to_numpy().T
@@ -165,6 +180,8 @@ class Crops(keras.utils.PyDataset):
         ends = self.frames[rows, None]
         wanted = self.offsets[rows, None] + places.clip(0, ends - 1)
         frames = np.asarray(self.features.values).take(wanted, axis=0, mode="clip")  # (B, width, height)
+        if self.surroundings is not None:
+            frames = self._below_the_loudest(frames, rows, places)
         frames[(places < 0) | (places >= ends)] = SILENCE
         images = np.ascontiguousarray(frames.transpose(0, 2, 1))[..., None]
         if self.targets is None:
@@ -182,6 +199,17 @@ class Crops(keras.utils.PyDataset):
         """Draw the crops of the next epoch."""
         self.epoch += 1
         self._arrange()
+
+    def _below_the_loudest(self, frames: np.ndarray, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Crops (B, width, height) in dB below the greatest value around them, scaled to [-1, 1]."""
+        around = max(round(self.surroundings / self.hop), self.width)
+        ends = self.frames[rows, None]
+        near = places[:, :1] + self.width // 2 - around // 2 + np.arange(around)
+        near = self.offsets[rows, None] + near.clip(0, ends - 1)
+        loudest = np.asarray(self.features.values).take(near, axis=0, mode="clip").max(axis=(1, 2), keepdims=True)
+        decibels = (frames - 1) * (self.stored_db / 2)
+        reference = np.maximum((loudest - 1) * (self.stored_db / 2), -self.range_db)
+        return ((decibels - reference) * (2 / self.range_db) + 1).clip(SILENCE, 1).astype(np.float32)
 
     def _take_regions(self, regions: pd.DataFrame) -> None:
         """Sort the regions by utterance and time: those of row r are counts[r] from first[r] on."""
@@ -209,19 +237,19 @@ class Crops(keras.utils.PyDataset):
         if self.seed is None:
             self.rows, region, place = self._evenly()
         else:
-            random = np.random.default_rng([self.seed, self.epoch])
+            rng = np.random.default_rng([self.seed, self.epoch])
             total = len(self) * self.batch_size
             if self.by == "region":
-                region = _permutations(random, len(self.starts), total)
+                region = _permutations(rng, len(self.starts), total)
                 self.rows = self.region_rows[region]
             else:
                 self.rows = (
-                    _permutations(random, len(self.ids), total)
+                    _permutations(rng, len(self.ids), total)
                     if self.probabilities is None
-                    else random.choice(len(self.ids), total, p=self.probabilities)
+                    else rng.choice(len(self.ids), total, p=self.probabilities)
                 )
-                region = self.first[self.rows] + random.integers(self.counts[self.rows])
-            place = random.random(total)
+                region = self.first[self.rows] + rng.integers(self.counts[self.rows])
+            place = rng.random(total)
         times = self.starts[region] + place * (self.ends - self.starts)[region]
         frames = self.frames[self.rows]
         centres = np.floor(times / self.hop + 1e-6).astype(int).clip(0, frames - 1)
@@ -258,6 +286,6 @@ def mixed(*sources: Crops) -> Iterator[np.ndarray]:
     return batches()
 
 
-def _permutations(random: np.random.Generator, count: int, total: int) -> np.ndarray:
+def _permutations(rng: np.random.Generator, count: int, total: int) -> np.ndarray:
     """As many permutations of `count` items as `total` draws take."""
-    return np.concatenate([random.permutation(count) for _ in range(-(-total // count))])[:total]
+    return np.concatenate([rng.permutation(count) for _ in range(-(-total // count))])[:total]

@@ -13,7 +13,7 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -117,7 +117,8 @@ def extract(
         raise SerkitError(f"utterance {utterances['id'][utterances['id'].duplicated()].iloc[0]!r} is listed twice")
     utterances = utterances.sort_values("id")
     hashes = _hash_all(utterances["path"])
-    about = _about(front_end, settings, sample_rate, trim, dict(zip(utterances["id"], hashes, strict=True)))
+    read = partial(_trimmed_signal, trim=trim) if trim else _signal
+    about = _about(front_end, settings, sample_rate, read, dict(zip(utterances["id"], hashes, strict=True)))
     home = Path(directory) if directory else files.cache_dir() / "features"
     final = home / f"{front_end.__name__}-{files.content_key(about)}"
     if final.is_dir():
@@ -129,7 +130,7 @@ def extract(
     count = min(workers or os.cpu_count() or 1, max(len(waiting), 1))
     done = Parallel(n_jobs=count, return_as="generator_unordered")(
         delayed(_extract_part)(
-            path, list(zip(part["id"], part["path"], strict=True)), front_end, settings, sample_rate, trim
+            path, list(zip(part["id"], part["path"], strict=True)), read, front_end, settings, sample_rate
         )
         for path, part in waiting
     )
@@ -146,15 +147,15 @@ def extract(
     return Features(final)
 
 
-def _about(front_end: Callable, settings: dict, sample_rate: int, trim: float, hashes: dict[str, str]) -> dict:
+def _about(front_end: Callable, settings: dict, sample_rate: int, read: Callable, hashes: dict[str, str]) -> dict:
     """All that the values of a store depend on; `hashes` holds the digest of each utterance's file."""
     return {
         "front_end": front_end.__name__,
         "settings": settings,
         "sample_rate": sample_rate,
-        "trim": trim,
         "code": fingerprints.of_function(front_end),
-        "reading and writing": [fingerprints.of_function(function) for function in TOUCHING],
+        "reading": fingerprints.of_value(read),
+        "writing": [fingerprints.of_function(function) for function in TOUCHING],
         "utterances": hashes,
     }
 
@@ -171,19 +172,27 @@ def _parts(utterances: pd.DataFrame) -> list[pd.DataFrame]:
     return [utterances.iloc[first:last] for first, last in zip(firsts, [*firsts[1:], len(utterances)], strict=True)]
 
 
+def _signal(source: str, sample_rate: int) -> np.ndarray:
+    """An utterance's samples."""
+    signal, _ = audio.read(source, sample_rate)
+    if not signal.any():
+        raise SerkitError(f"{source} is digital silence throughout")
+    return signal
+
+
+def _trimmed_signal(source: str, sample_rate: int, trim: float) -> np.ndarray:
+    """An utterance's samples without the silence at its ends."""
+    return audio.trim(_signal(source, sample_rate), sample_rate, trim)
+
+
 def _extract_part(
-    path: Path, items: list, front_end: Callable, settings: dict, sample_rate: int, trim: float
+    path: Path, items: list, read: Callable, front_end: Callable, settings: dict, sample_rate: int
 ) -> list[str]:
     """Write one part; return what is wrong with its utterances instead when something is."""
     problems, arrays = [], {}
     for name, source in items:
         try:
-            signal, _ = audio.read(source, sample_rate)
-            if not signal.any():
-                raise SerkitError(f"{source} is digital silence throughout")
-            if trim:
-                signal = audio.trim(signal, sample_rate, trim)
-            values = np.asarray(front_end(signal, sample_rate, **settings), np.float32)
+            values = np.asarray(front_end(read(source, sample_rate), sample_rate, **settings), np.float32)
             if not np.isfinite(values).all():
                 raise SerkitError(f"{front_end.__name__} gives a value that is not finite for {source}")
             arrays[name] = values
