@@ -33,7 +33,7 @@ from serkit.errors import SerkitError, one_of
 CHECK_EVERY = 100  # steps between looks at the losses; each look waits for the device
 
 
-def real_loss(logits: Any) -> Any:
+def _real_loss(logits: Any) -> Any:
     """Cross entropy of calling images real, from the discriminator's logits (B, 1): a scalar.
 
     Of real images it is L_r, a part of the discriminator's loss; of generated ones it is L_g, the generator's, which is
@@ -42,12 +42,12 @@ def real_loss(logits: Any) -> Any:
     return ops.mean(ops.softplus(-logits))
 
 
-def generated_loss(logits: Any) -> Any:
+def _generated_loss(logits: Any) -> Any:
     """L_f of the discriminator's logits for generated images, (B, 1): a scalar."""
     return ops.mean(ops.softplus(logits))
 
 
-def uniform_noise(rng: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
+def _uniform_noise(rng: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
     """What the generator makes images of: float32, (count, dimensions), between -1 and 1 (Radford 2015, section 4)."""
     return rng.uniform(-1, 1, (count, dimensions)).astype(np.float32)
 
@@ -180,7 +180,7 @@ class AlternatingTraining:
             labelled: images (B, height, width, 1).
             targets: task -> (B, classes), or what `loss` takes.
             unlabelled: images (B', height, width, 1); with a generator only.
-            noise: (B', Z); see `uniform_noise`. The generator's update and the discriminator's take the same.
+            noise: (B', Z); see `_uniform_noise`. The generator's update and the discriminator's take the same.
 
         Returns:
             The loss of each player, each before its own update and after those of the players before it.
@@ -305,7 +305,7 @@ class AlternatingTraining:
                     raise SerkitError(
                         f"there are no unlabelled images in epoch {epoch}, step {number + 1}: give an endless iterator"
                     )
-                noise = uniform_noise(rng, len(others), self.generator.input_shape[-1])
+                noise = _uniform_noise(rng, len(others), self.generator.input_shape[-1])
             images, targets = (None, {}) if labelled is None else labelled[number]
             pending.append(self._step(players, images, targets, others, noise))
             if len(pending) == CHECK_EVERY or number + 1 == steps:
@@ -344,8 +344,8 @@ class AlternatingTraining:
         images = call(self.generator, noise, player == "generator")
         generated = call(self.real, call(self.trunk, images, False), False)
         if player == "generator":
-            return real_loss(generated)
-        return real_loss(call(self.real, call(self.trunk, unlabelled, False), True)) + generated_loss(generated)
+            return _real_loss(generated)
+        return _real_loss(call(self.real, call(self.trunk, unlabelled, False), True)) + _generated_loss(generated)
 
 
 def _compiled_on_tensorflow(parts: AlternatingTraining) -> Callable[[tuple, tuple], Any]:

@@ -88,11 +88,6 @@ UNSEEN = {"eval", "exec", "globals", "locals", "vars"}  # what they look up cann
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 
-def of_function(function: Callable) -> str:
-    """Key of what a function does: see `trace`."""
-    return content_key(trace(function))
-
-
 def trace(function: Callable) -> dict[str, Any]:
     """Everything that a function's result depends on.
 
@@ -132,10 +127,10 @@ def version_of(library: str) -> str | None:
         return importlib.metadata.version(found[0]) if found else None
 
 
-def plain_code(source: str) -> str:
+def _plain_code(source: str) -> str:
     """Python source without comments, docstrings, layout, annotations and the texts of errors.
 
-    >>> plain_code("total = (a+b)  # why")
+    >>> _plain_code("total = (a+b)  # why")
     'total = a + b'
     """
     return ast.unparse(_Plain({}).visit(ast.parse(source)))
@@ -496,7 +491,7 @@ class _Plain(ast.NodeTransformer):
             kind = self._stands_for(node.exc.func)
             flow = (StopIteration, StopAsyncIteration)
             if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, flow):
-                ours = kind is SerkitError or kind.__module__ == "builtins"
+                ours = kind.__module__ in (SerkitError.__module__, "builtins")
                 return ast.copy_location(ast.Raise(node.exc.func, None), node) if ours else node
         return self.generic_visit(node)
 
@@ -512,7 +507,7 @@ class _Plain(ast.NodeTransformer):
     def visit_Call(self, node):
         if self._is_message(node.func):
             node.args = [_Blank().visit(one) for one in node.args]
-        elif self._stands_for(node.func) in _checks():
+        elif _is_check(self._stands_for(node.func)):
             node.args[2:] = [_Blank().visit(one) for one in node.args[2:]]
         return self.generic_visit(node)
 
@@ -532,7 +527,7 @@ class _Plain(ast.NodeTransformer):
             return self.namespace.get(name, getattr(builtins, name, None))
         if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
             owner = self._stands_for(function.value)
-            if owner in (logging, warnings) or isinstance(owner, logging.Logger):
+            if owner is logging or owner is warnings or isinstance(owner, logging.Logger):
                 return owner
             return getattr(owner, function.attr, None) if isinstance(owner, types.ModuleType) else None
         return None
@@ -809,12 +804,9 @@ def _silent(call: ast.Call, all_calls: bool = False) -> bool:
     return True
 
 
-@functools.cache
-def _checks() -> tuple:
-    """Functions of `serkit.errors` whose third argument is a text."""
-    from serkit import errors
-
-    return tuple(getattr(errors, name) for name in ("one_of", "choose") if hasattr(errors, name))
+def _is_check(value: object) -> bool:
+    """Whether this is `serkit.errors.one_of`, whose third argument is a text."""
+    return isinstance(value, types.FunctionType) and _module_of(value) == SerkitError.__module__
 
 
 def _is_code(value: object) -> bool:

@@ -92,7 +92,7 @@ def accepted(targets) -> np.ndarray:
     return targets >= greatest - TOLERANCE
 
 
-def counted_as(targets, predicted) -> np.ndarray:
+def _counted_as(targets, predicted) -> np.ndarray:
     """Say in which true class each answer is counted: the rule that all scores here rest on.
 
     A right answer counts once, in the class that was predicted, also where another would have been accepted. A wrong
@@ -108,7 +108,7 @@ def counted_as(targets, predicted) -> np.ndarray:
     Raises:
         SerkitError: another number of answers than targets, or an answer that is no class.
 
-    >>> counted_as(fuzzy_targets([4.5, 4.5]), [4, 1]).tolist()
+    >>> _counted_as(fuzzy_targets([4.5, 4.5]), [4, 1]).tolist()
     [[0.0, 0.0, 0.0, 0.0, 1.0], [0.0, 0.0, 0.0, 0.5, 0.5]]
     """
     right = accepted(targets)
@@ -118,7 +118,7 @@ def counted_as(targets, predicted) -> np.ndarray:
 
 
 def fuzzy_confusion(targets, predicted, names: Sequence[str] | None = None) -> pd.DataFrame:
-    """Counts, true classes in rows and predicted ones in columns; see `counted_as`.
+    """Counts, true classes in rows and predicted ones in columns; see `_counted_as`.
 
     Args:
         targets: shape (N, classes).
@@ -129,9 +129,9 @@ def fuzzy_confusion(targets, predicted, names: Sequence[str] | None = None) -> p
         (classes, classes), some counts halves; their sum is N.
 
     Raises:
-        SerkitError: as `counted_as`, or another number of names than classes.
+        SerkitError: as `_counted_as`, or another number of names than classes.
     """
-    counts = counted_as(targets, predicted)
+    counts = _counted_as(targets, predicted)
     names = range(1, counts.shape[1] + 1) if names is None else names
     if len(names) != counts.shape[1]:
         raise SerkitError(f"{len(names)} names for {counts.shape[1]} classes: give one a class")
@@ -178,7 +178,7 @@ def pool_classes(targets, predicted, groups: Sequence[Sequence[int]] = POOLS) ->
         What is accepted, booleans of shape (N, groups), and the answers, shape (N,): pass them to the other functions.
 
     Raises:
-        SerkitError: a class that is in no group or in two, or as `counted_as`.
+        SerkitError: a class that is in no group or in two, or as `_counted_as`.
 
     >>> right, answers = pool_classes(fuzzy_targets([2.5, 4.5]), [0, 4])
     >>> right.astype(int).tolist(), answers.tolist()

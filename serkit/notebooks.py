@@ -34,7 +34,7 @@ STARTUP_LINE = re.compile(
 )
 
 
-def path_of(paper: Paper) -> Path:
+def _path_of(paper: Paper) -> Path:
     """The notebook's file: in the checkout, or in the installed package.
 
     Raises:
@@ -57,7 +57,7 @@ def copy(directory: Path | str) -> list[Path]:
         SerkitError: one of them is there already; nothing is copied then.
     """
     directory = Path(directory).expanduser().resolve()
-    copies = {path_of(paper): directory / paper.notebook for paper in PAPERS.values()}
+    copies = {_path_of(paper): directory / paper.notebook for paper in PAPERS.values()}
     if there := [path for path in copies.values() if path.exists()]:
         raise SerkitError(f"{there[0]} is there already: name another folder, or move it away")
     directory.mkdir(parents=True, exist_ok=True)
@@ -72,7 +72,7 @@ def parameters(paper: Paper) -> dict[str, Any]:
     Raises:
         SerkitError: the notebook has no cell tagged ``parameters``, or that cell holds more than literals.
     """
-    path = path_of(paper)
+    path = _path_of(paper)
     values = {}
     for statement in ast.parse(_parameters_cell(path)).body:
         try:
@@ -91,7 +91,7 @@ def comments(paper: Paper) -> dict[str, str]:
     Raises:
         SerkitError: as in `parameters`.
     """
-    text = _parameters_cell(path_of(paper))
+    text = _parameters_cell(_path_of(paper))
     by_line = {
         token.start[0]: token.string.removeprefix("#").strip()
         for token in tokenize.generate_tokens(io.StringIO(text).readline)
@@ -115,7 +115,7 @@ def _parameters_cell(path: Path) -> str:
     return cells[0].source
 
 
-def settings(key: str, namespace: dict[str, Any]) -> dict[str, Any]:
+def _settings(key: str, namespace: dict[str, Any]) -> dict[str, Any]:
     """A running notebook's parameters, checked.
 
     Args:
@@ -161,7 +161,7 @@ def begin(
     from serkit.report import Results
 
     paper = find(key)
-    values = settings(key, namespace)
+    values = _settings(key, namespace)
     _refuse_unknown(paper, values, namespace)
     _refuse_profile_without_values(paper, values)
     root = values["root"] or miniatures.ensure(values["corpus"])
@@ -244,7 +244,7 @@ def execute(
         try:
             with _stderr_into(log) as terminal, progress.relay(state, terminal):
                 papermill.execute_notebook(
-                    path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
+                    _path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
                 )
         except PapermillExecutionError as error:
             if error.ename == "KeyboardInterrupt":

@@ -53,7 +53,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Named:
+class _Named:
     """A value of an axis that is more than its name, such as a fold or the function that builds a model.
 
     Tables show the name, the run is given the value, and the key follows the value's content: change one
@@ -64,9 +64,9 @@ class Named:
     value: Any
 
 
-def named(values: dict[str, Any]) -> list[Named]:
+def named(values: dict[str, Any]) -> list[_Named]:
     """An axis for `grid`, from names to values."""
-    return [Named(name, value) for name, value in values.items()]
+    return [_Named(name, value) for name, value in values.items()]
 
 
 def grid(**axes: Iterable) -> list[dict]:
@@ -101,7 +101,7 @@ class Study:
 
     def key(self, spec: dict) -> str:
         """The name of a run's folder: equal key, equal result."""
-        contents = {axis: fingerprints.of_value(item.value) for axis, item in spec.items() if isinstance(item, Named)}
+        contents = {axis: fingerprints.of_value(item.value) for axis, item in spec.items() if isinstance(item, _Named)}
         backend = _backend()
         return files.content_key(
             {
@@ -116,7 +116,7 @@ class Study:
         """Do the runs that are missing, and list all.
 
         Args:
-            specs: what to run, for example from `grid`; plain values or `Named` ones.
+            specs: what to run, for example from `grid`; plain values or `_Named` ones.
             workers: 1 runs in this process; more run on that many local worker processes.
             scheduler: address of a Dask cluster, ``tcp://host:port``; it takes precedence over `workers`.
             what: shown by the progress display.
@@ -163,7 +163,7 @@ class Study:
     def _jobs(self, specs: list[dict], workers: int, scheduler: str) -> Iterator[None]:
         if workers <= 1 and not scheduler:
             for spec in specs:
-                execute(self, spec, self.key(spec))
+                _execute(self, spec, self.key(spec))
                 yield
             return
         with _cluster(min(workers, len(specs)), scheduler) as client:
@@ -172,7 +172,7 @@ class Study:
             # Futures are named by the runs' keys, so that two studies on one cluster share a run in hand.
             keys = [self.key(spec) for spec in specs]
             futures = [
-                client.submit(execute, self, spec, key, key=f"serkit-{key}", pure=False)
+                client.submit(_execute, self, spec, key, key=f"serkit-{key}", pure=False)
                 for spec, key in zip(specs, keys, strict=True)
             ]
             try:
@@ -207,7 +207,7 @@ class Study:
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 
-def execute(study: Study, spec: dict, key: str) -> None:
+def _execute(study: Study, spec: dict, key: str) -> None:
     """Do one run and store it under its key; called here or on a worker, which has no notebook to make a key from.
 
     Raises:
@@ -219,7 +219,7 @@ def execute(study: Study, spec: dict, key: str) -> None:
     keras.utils.clear_session()  # or memory grows with every run
     began = time.monotonic()
     try:
-        outcome = study.run(**{axis: item.value if isinstance(item, Named) else item for axis, item in spec.items()})
+        outcome = study.run(**{axis: item.value if isinstance(item, _Named) else item for axis, item in spec.items()})
     except SerkitError as error:
         raise SerkitError(f"run {_names(spec)}: {error}") from error
     seconds = time.monotonic() - began
@@ -266,7 +266,7 @@ def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
 
 def _names(spec: dict) -> dict:
     """A run's spec in plain values, as tables show it."""
-    return {axis: item.name if isinstance(item, Named) else item for axis, item in spec.items()}
+    return {axis: item.name if isinstance(item, _Named) else item for axis, item in spec.items()}
 
 
 @contextmanager

@@ -198,7 +198,7 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
         every.append(keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch]))
     y = options["y"] if "y" in options else batches[0][1] if isinstance(batches, keras.utils.PyDataset) else None
     if y is not None:
-        create_variables(model, y)
+        _create_variables(model, y)
     began, seconds = time.monotonic(), []
     every.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seconds.append(time.monotonic() - began)))
     history = model.fit(batches, epochs=epochs, callbacks=every, verbose=0, **options).history
@@ -207,7 +207,7 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
     return table.assign(seconds=seconds)
 
 
-def create_variables(model: keras.Model, y) -> None:
+def _create_variables(model: keras.Model, y) -> None:
     """Create the variables of optimiser, losses and metrics before the first step; `fit` does so.
 
     TensorFlow traces a step that creates variables a second time, which with recurrent layers takes seconds.
@@ -242,7 +242,7 @@ def step_seconds(model: keras.Model, inputs, targets, steps: int = 5) -> float:
     """
     import time
 
-    create_variables(model, targets)
+    _create_variables(model, targets)
     taken = []
     for _ in range(steps + 1):
         began = time.perf_counter()

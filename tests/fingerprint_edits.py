@@ -395,14 +395,16 @@ OF_CORPORA = ("a module that import_module may load", "another metric than the r
 
 def keys(again: tuple[str, ...] = (), runs: tuple[str, ...] = RUNS) -> dict[str, str]:
     """The keys of all runs and stores, as the present files have them, with packages imported again."""
+    parsed = getattr(sys.modules.get("serkit.fingerprints"), "_parsed", None)
     for name in [name for name in sys.modules if name.split(".")[0] in again]:
         del sys.modules[name]
     importlib.invalidate_caches()
     import notebook
 
-    from serkit import features, files, study
+    from serkit import features, files, fingerprints, study
     from serkit.features import store
 
+    fingerprints._parsed = parsed or fingerprints._parsed  # files as they were are not parsed again
     found = {}
     for name in runs:
         spec = {"model": "attention" if name == "attention" else "lstm", "seed": 0}

@@ -90,7 +90,7 @@ def run_cell(key: str, mark: str, space: dict[str, Any]) -> None:
 
 
 def _code(key: str) -> list[str]:
-    notebook = nbformat.read(notebooks.path_of(papers.find(key)), as_version=4)
+    notebook = nbformat.read(notebooks._path_of(papers.find(key)), as_version=4)
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 

@@ -17,11 +17,11 @@ from keras import layers
 from serkit import training
 from serkit.adversarial import (
     AlternatingTraining,
+    _generated_loss,
+    _real_loss,
+    _uniform_noise,
     diversity,
-    generated_loss,
-    real_loss,
     spectrum_correlation,
-    uniform_noise,
 )
 from serkit.errors import SerkitError
 
@@ -56,7 +56,7 @@ def batch(random, classes=CLASSES, count=BATCH):
     """Labelled images, targets (some of them shared by two classes), unlabelled images, noise."""
     labelled, unlabelled = random.normal(scale=0.5, size=(2, count, HEIGHT, WIDTH, 1)).astype("float32")
     one, other = np.eye(classes, dtype="float32")[random.integers(0, classes, (2, count))]
-    return labelled, {"valence": one, "activation": (one + other) / 2}, unlabelled, uniform_noise(random, count, NOISE)
+    return labelled, {"valence": one, "activation": (one + other) / 2}, unlabelled, _uniform_noise(random, count, NOISE)
 
 
 def models(rounds):
@@ -82,12 +82,12 @@ def test_losses_are_those_of_the_paper(random):
     logits = random.normal(scale=3, size=(20, 1))
     y = 1 / (1 + np.exp(-logits))
     for function, expected in (
-        (real_loss, -np.log(y).mean()),
-        (generated_loss, -np.log(1 - y).mean()),
+        (_real_loss, -np.log(y).mean()),
+        (_generated_loss, -np.log(1 - y).mean()),
     ):
         assert float(function(keras.ops.convert_to_tensor(logits, "float32"))) == pytest.approx(expected, rel=1e-5)
     extreme = keras.ops.convert_to_tensor(np.array([[-1000.0], [1000.0]]), "float32")
-    assert float(real_loss(extreme)) == float(generated_loss(extreme)) == 500
+    assert float(_real_loss(extreme)) == float(_generated_loss(extreme)) == 500
 
     loss = classifier().loss
     logits, targets = random.normal(size=(20, 5)), random.dirichlet(np.ones(5), 20)
@@ -350,7 +350,7 @@ def test_it_learns_to_classify_and_to_generate():
     random = np.random.default_rng(5)
     rounds = AlternatingTraining(**parts(classes=2, filters=8), learning_rate=2e-3)
     test_images, test_classes = bands(random, 200)
-    noise = uniform_noise(random, 200, NOISE)
+    noise = _uniform_noise(random, 200, NOISE)
 
     def labelled():
         images, classes = bands(random, 16)

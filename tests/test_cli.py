@@ -139,7 +139,7 @@ def test_profiles_fit_the_notebook(paper):
 
 @pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
 def test_notebooks_are_committed_clean_and_readable(paper):
-    notebook = nbformat.read(notebooks.path_of(paper), as_version=4)
+    notebook = nbformat.read(notebooks._path_of(paper), as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
     assert len(code) <= 30
@@ -148,9 +148,9 @@ def test_notebooks_are_committed_clean_and_readable(paper):
 
 def test_a_value_of_another_type_inside_the_notebook():
     values = notebooks.parameters(papers.find("li2018"))
-    assert notebooks.settings("li2018", {**values, "anything": 1}) == values
+    assert notebooks._settings("li2018", {**values, "anything": 1}) == values
     with pytest.raises(SerkitError, match="parameter fold_limit is of type int, such as 0; got '2'"):
-        notebooks.settings("li2018", {**values, "fold_limit": "2"})
+        notebooks._settings("li2018", {**values, "fold_limit": "2"})
 
 
 @pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
@@ -176,7 +176,7 @@ def test_notebooks_are_copied_and_nothing_is_overwritten(tmp_path):
     assert result.exit_code == 0, result.output
     assert {path.name for path in folder.iterdir()} == {paper.notebook for paper in papers.PAPERS.values()}
     for paper in papers.PAPERS.values():
-        assert (folder / paper.notebook).read_bytes() == notebooks.path_of(paper).read_bytes()
+        assert (folder / paper.notebook).read_bytes() == notebooks._path_of(paper).read_bytes()
         assert f"wrote {folder / paper.notebook}" in result.output
     mine = folder / papers.find("zhao2018").notebook
     mine.write_text("mine")

@@ -19,7 +19,7 @@ def tree(tmp_path):
     for actor in (1, 2):
         folder = tmp_path / f"Actor_{actor:02d}"
         folder.mkdir()
-        for number, name in enumerate(ravdess.names_of(actor)):
+        for number, name in enumerate(ravdess._names_of(actor)):
             soundfile.write(folder / f"{name}.wav", np.full(160, (number + 61 * actor) / 1000), 48000)
     return tmp_path
 
@@ -78,14 +78,14 @@ def test_a_file_in_another_actor_folder_and_a_duplicate_are_errors(tree):
 
 
 def test_two_names_of_one_recording_are_found_by_a_deep_check(tree):
-    first, second = (tree / "Actor_01" / f"{name}.wav" for name in ravdess.names_of(1)[:2])
+    first, second = (tree / "Actor_01" / f"{name}.wav" for name in ravdess._names_of(1)[:2])
     second.write_bytes(first.read_bytes())
     assert not any("byte-identical" in what for what in errors(tree))
     assert f"byte-identical with {first.name}" in errors(tree, deep=True)
 
 
 def test_rate_and_channels(tree):
-    first, second = (tree / "Actor_01" / f"{name}.wav" for name in ravdess.names_of(1)[:2])
+    first, second = (tree / "Actor_01" / f"{name}.wav" for name in ravdess._names_of(1)[:2])
     soundfile.write(first, np.zeros(160) + 0.1, 44100)
     soundfile.write(second, np.zeros((160, 2)) + 0.1, 48000)
     found = corpora.load("ravdess", tree, strict=False).check().set_index("where")

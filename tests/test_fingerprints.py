@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from fingerprint_edits import EDITS, RUNS, STORES
 
@@ -166,6 +167,18 @@ def test_values_are_entered_by_content():
     assert fingerprints.trace(use) != traced
 
 
+TABLE = pd.DataFrame({"id": ["a"]})
+
+
+def test_methods_of_tables_and_arrays_are_called():
+    array = np.arange(3)
+
+    def use():
+        return TABLE.assign(x=array.sum()), TABLE(array), array(TABLE)
+
+    assert {"data TABLE", "data array"} <= set(fingerprints.trace(use))
+
+
 def test_only_reached_libraries_have_their_versions_in_the_trace():
     def use(path):
         from serkit import audio
@@ -179,11 +192,11 @@ def test_only_reached_libraries_have_their_versions_in_the_trace():
 def test_the_text_of_an_error_may_hold_calls():
     one = "def f(x):\n    raise ValueError(f'{len(x)} is bad')"
     other = "def f(x):\n    raise ValueError('bad: ' + str(x))"
-    assert fingerprints.plain_code(one) == fingerprints.plain_code(other)
+    assert fingerprints._plain_code(one) == fingerprints._plain_code(other)
     changed = one.replace("ValueError", "KeyError")
-    assert fingerprints.plain_code(one) != fingerprints.plain_code(changed)
+    assert fingerprints._plain_code(one) != fingerprints._plain_code(changed)
     ends = "def f(x):\n    raise StopIteration(x)"
-    assert fingerprints.plain_code(ends) != fingerprints.plain_code(ends.replace("n(x)", "n(2 * x)")), (
+    assert fingerprints._plain_code(ends) != fingerprints._plain_code(ends.replace("n(x)", "n(2 * x)")), (
         "its value is used"
     )
 

@@ -9,7 +9,7 @@ import soundfile
 
 from serkit.errors import SerkitError
 from serkit.features import functionals
-from serkit.features.functionals import is10, is10_names
+from serkit.features.functionals import _is10_names, is10
 
 RATE = 16000
 
@@ -27,7 +27,7 @@ def speech():
 
 @pytest.mark.usefixtures("opensmile")
 def test_names():
-    names = is10_names()
+    names = _is10_names()
     assert len(names) == len(set(names)) == 1582
     # A descriptor has 21 statistics; the mean is the third.
     assert [name.endswith("_amean") for name in names[:42]] == [i in (2, 23) for i in range(42)]
@@ -95,9 +95,9 @@ def test_import_does_not_load_opensmile():
 def test_after_tensorflow_the_process_lives(speech):
     """openSMILE aborts a process in which TensorFlow was loaded first."""
     code = (
-        "import tensorflow, numpy as np; from serkit.features.functionals import is10, is10_names;"
+        "import tensorflow, numpy as np; from serkit.features.functionals import is10, _is10_names;"
         "signal = np.random.default_rng(0).normal(0, 0.1, 16000).astype('float32');"
-        "print(is10(signal, 16000).sum(), len(is10_names()))"
+        "print(is10(signal, 16000).sum(), len(_is10_names()))"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     signal = np.random.default_rng(0).normal(0, 0.1, 16000).astype("float32")

@@ -5,8 +5,8 @@ import pytest
 
 from serkit.errors import SerkitError
 from serkit.fuzzy import (
+    _counted_as,
     accepted,
-    counted_as,
     expected_value,
     fuzzy_confusion,
     fuzzy_targets,
@@ -139,7 +139,7 @@ def test_bad_input():
     with pytest.raises(SerkitError, match="the target at position 1 has no mass"):
         accepted([[1, 0], [0, 0]])
     with pytest.raises(SerkitError, match="2 targets but answers of shape"):
-        counted_as(targets, [0])
+        _counted_as(targets, [0])
     with pytest.raises(SerkitError, match=r"answers \[5\] are no classes; valid: 0 to 4"):
         fuzzy_wa(targets, [0, 5])
     with pytest.raises(SerkitError, match="3 names for 5 classes"):

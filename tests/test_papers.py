@@ -70,7 +70,7 @@ def printed(paper, number):
 
 @pytest.mark.parametrize("paper", TABLES)
 def test_every_table_is_there(paper):
-    assert papers.tables(paper) == TABLES[paper]
+    assert papers._tables(paper) == TABLES[paper]
 
 
 @pytest.mark.parametrize(("paper", "numbers"), TABLES.items())
@@ -161,7 +161,7 @@ def test_tables_of_a_paper_agree_with_each_other():
 
 def test_unknown_names():
     with pytest.raises(SerkitError, match=r"unknown paper 'tao2019' \(did you mean 'tao2018'\?\)"):
-        papers.tables("tao2019")
+        papers._tables("tao2019")
     with pytest.raises(SerkitError, match="unknown table of li2018 '2'; valid: 1"):
         papers.table("li2018", 2)
 
@@ -186,7 +186,7 @@ def test_parameters_are_those_of_the_notebook(paper):
 @pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
 def test_what_a_parameter_affects_is_in_the_paper(paper):
     rows = {f"row {row}" for row in papers.published(paper.key)["row"]}
-    printed = {f"table {number}" for number in papers.tables(paper.key)}
+    printed = {f"table {number}" for number in papers._tables(paper.key)}
     for parameter in paper.parameters.values():
         for thing in parameter.affects or ():
             assert thing in rows | printed or thing.startswith("figure "), f"{parameter.name}: {thing}"
@@ -218,7 +218,7 @@ def test_differences_say_who_set_the_value():
 
 def test_a_sixth_paper_is_a_folder(tmp_path):
     shutil.copytree(papers.find("li2018").folder, tmp_path / "doe2030")
-    found = papers.discover(tmp_path)
+    found = papers._discover(tmp_path)
     assert list(found) == ["doe2030"]
     assert found["doe2030"].folder == tmp_path / "doe2030"
     assert found["doe2030"].parameters == papers.find("li2018").parameters
@@ -239,4 +239,4 @@ def test_a_bad_paper_toml(tmp_path, old, new, message):
     text = (papers.find("li2018").folder / "paper.toml").read_text()
     (tmp_path / "doe2030" / "paper.toml").write_text(text.replace(old, new, 1))
     with pytest.raises(SerkitError, match=message):
-        papers.discover(tmp_path)
+        papers._discover(tmp_path)

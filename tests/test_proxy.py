@@ -22,7 +22,7 @@ def speech(tmp_path_factory):
     for actor in range(1, 7):
         folder = root / f"Actor_{actor:02d}"
         folder.mkdir()
-        for name in ravdess.names_of(actor):
+        for name in ravdess._names_of(actor):
             signal = np.zeros(14400)
             signal[3200:11200] = random.uniform(-0.3, 0.3, 8000)
             audio.write(folder / f"{name}.wav", signal, 16000)

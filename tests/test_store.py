@@ -81,7 +81,7 @@ def test_interrupted_then_only_the_rest_is_extracted(utterances, tmp_path, monke
             raise KeyboardInterrupt
         return loudness(signal, sample_rate, step)
 
-    monkeypatch.setattr("serkit.fingerprints.of_function", lambda _: "the same code")
+    monkeypatch.setattr("serkit.fingerprints.of_value", lambda _: "the same code")
     stops.__name__ = "loudness"
     with pytest.raises(KeyboardInterrupt):
         store(utterances, tmp_path, stops)

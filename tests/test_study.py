@@ -109,7 +109,7 @@ def test_the_trace_sees_functions_in_containers_closures_and_our_modules():
     assert traced["value kernel"] == 1
     models["small"] = large
     assert fingerprints.trace(use)["value kernel"] == 2
-    assert fingerprints.of_function(mean)  # installed libraries are left out
+    assert fingerprints.of_value(mean)  # installed libraries are left out
 
 
 def test_attributes_are_not_taken_for_globals_of_the_same_name(monkeypatch):
@@ -155,7 +155,7 @@ def test_comments_and_docstrings_do_not_count(tmp_path):
         'def f(x):\n    """Add."""\n    # one more\n    return (x + 1)\n',
         "def f(x):\n    return x + 2\n",
     ]
-    codes = [fingerprints.plain_code(source) for source in sources]
+    codes = [fingerprints._plain_code(source) for source in sources]
     assert codes[0] == codes[1] != codes[2]
 
 

@@ -37,7 +37,7 @@ def is10(signal: np.ndarray, sample_rate: int) -> np.ndarray:
         sample_rate: in Hz.
 
     Returns:
-        float32 of shape (1, 1582), in the order of `is10_names`, not normalised.
+        float32 of shape (1, 1582), in the order of `_is10_names`, not normalised.
 
     Raises:
         SerkitError: a signal that is not one channel, is shorter than 0.1 s, holds NaN or is not scaled
@@ -60,7 +60,7 @@ def is10(signal: np.ndarray, sample_rate: int) -> np.ndarray:
     return values
 
 
-def is10_names() -> tuple[str, ...]:
+def _is10_names() -> tuple[str, ...]:
     """Ask openSMILE for the names of the 1582 features, in order."""
     return _apart_from_tensorflow(_names)
 

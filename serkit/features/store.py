@@ -153,9 +153,9 @@ def _about(front_end: Callable, settings: dict, sample_rate: int, read: Callable
         "front_end": front_end.__name__,
         "settings": settings,
         "sample_rate": sample_rate,
-        "code": fingerprints.of_function(front_end),
+        "code": fingerprints.of_value(front_end),
         "reading": fingerprints.of_value(read),
-        "writing": [fingerprints.of_function(function) for function in TOUCHING],
+        "writing": [fingerprints.of_value(function) for function in TOUCHING],
         "utterances": hashes,
     }
 

@@ -115,7 +115,7 @@ class Paper:
         return self.own[0]
 
 
-def discover(folder: Path) -> dict[str, Paper]:
+def _discover(folder: Path) -> dict[str, Paper]:
     """Read every paper in a folder: its sub-folders that have a ``paper.toml``, by name.
 
     Raises:
@@ -161,13 +161,13 @@ def differences(paper: Paper, settings: dict[str, Any]) -> list[Difference]:
     return found
 
 
-def tables(key: str) -> list[int]:
+def _tables(key: str) -> list[int]:
     """List the numbers of the tables that a paper has.
 
     Raises:
         SerkitError: there is no such paper.
 
-    >>> tables("zhao2018")
+    >>> _tables("zhao2018")
     [1, 2, 3, 4]
     """
     return sorted(int(path.stem.removeprefix("table")) for path in find(key).folder.glob("table*.csv"))
@@ -190,7 +190,7 @@ def table(key: str, number: int) -> pd.DataFrame:
     >>> li[li.row == "CNN_TF_Att.pooling"].set_index("metric").value.to_dict()
     {'WA': 71.75, 'UA': 68.06}
     """
-    one_of(str(number), map(str, tables(key)), f"table of {key}")
+    one_of(str(number), map(str, _tables(key)), f"table of {key}")
     text = dict.fromkeys(COLUMNS, str) | {"value": float}
     path = find(key).folder / f"table{number}.csv"
     return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"value": [""]})
@@ -202,7 +202,7 @@ def published(key: str) -> pd.DataFrame:
     Raises:
         SerkitError: there is no such paper.
     """
-    return pd.concat([table(key, number).assign(table=number) for number in tables(key)], ignore_index=True)
+    return pd.concat([table(key, number).assign(table=number) for number in _tables(key)], ignore_index=True)
 
 
 def _read(path: Path) -> Paper:
@@ -227,4 +227,4 @@ def _parameter(path: Path, name: str, given: dict[str, Any]) -> Parameter:
     return Parameter(name, given.get("unit", ""), source, values, affects)
 
 
-PAPERS = discover(Path(__file__).parent)
+PAPERS = _discover(Path(__file__).parent)

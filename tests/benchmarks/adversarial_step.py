@@ -19,7 +19,7 @@ import numpy as np
 from keras import layers
 
 from serkit import training
-from serkit.adversarial import AlternatingTraining, uniform_noise
+from serkit.adversarial import AlternatingTraining, _uniform_noise
 
 ROUNDS, NOISE, CLASSES, WANTED = 7, 100, 5, 1.1
 TASKS = ("valence", "activation")
@@ -97,7 +97,7 @@ def main(filters=8, kernel=4, height=64, width=32, batch=32):
     random, sizes = np.random.default_rng(0), (filters, kernel, (height, width, 1))
     labelled, unlabelled = random.uniform(-1, 1, (2, batch, height, width, 1)).astype(np.float32)
     targets = {task: np.eye(CLASSES, dtype=np.float32)[random.integers(0, CLASSES, batch)] for task in TASKS}
-    noise = uniform_noise(random, batch, NOISE)
+    noise = _uniform_noise(random, batch, NOISE)
     convolutions, images, real, heads = parts(*sizes)
     rounds = AlternatingTraining(convolutions, heads, real, images)
     given = (labelled, targets, unlabelled, noise)

@@ -57,10 +57,10 @@ IDENTICAL = ("03-01-03-01-02-01-07", "03-01-03-01-02-02-07")  # in the release i
 _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 
 
-def names_of(actor: int) -> list[str]:
+def _names_of(actor: int) -> list[str]:
     """Name the 60 files of an actor; neutral has no strong intensity.
 
-    >>> len(names_of(1)), names_of(1)[0]
+    >>> len(_names_of(1)), _names_of(1)[0]
     (60, '03-01-01-01-01-01-01')
     """
     return [
@@ -112,7 +112,7 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     present = sorted({int(name[-2:]) for name in have})
     problems = []
     for actor in present:
-        if missing := sorted(set(names_of(actor)) - have):
+        if missing := sorted(set(_names_of(actor)) - have):
             shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
             what = f"Actor_{actor:02d}: {60 - len(missing)} of 60 files; missing: {shown}"
             remedy = "unpack the archive again"
@@ -138,7 +138,7 @@ def _parse(path: Path, problems: list[Problem]) -> dict | None:
     if (modality, channel) != ("03", "01"):
         problems.append(Problem("note", "video or song; only audio-only speech is loaded", str(path), "nothing to do"))
         return None
-    if int(actor) not in ACTORS or path.stem not in names_of(int(actor)):
+    if int(actor) not in ACTORS or path.stem not in _names_of(int(actor)):
         what = f"the corpus has no recording {path.stem}"
         problems.append(Problem("error", what, str(path), "restore its name, or remove it"))
         return None

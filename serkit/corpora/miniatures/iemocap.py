@@ -55,7 +55,7 @@ DIALOGUES = {  # names after "Ses0N", odd ones of the release among them
 
 
 @dataclass
-class Turn:
+class _Turn:
     """One utterance of the plan."""
 
     name: str
@@ -104,7 +104,7 @@ def _session_plan(session: int) -> dict[str, list[tuple[str, str]]]:
 
 def _turns(
     dialogue: str, plan: list[tuple[str, str]], voices: dict[str, Voice], random: np.random.Generator
-) -> list[Turn]:
+) -> list[_Turn]:
     """Make the turns of one dialogue, one after the other."""
     turns, now, numbers = [], 1.0 + random.uniform(0, 5), {"F": 0, "M": 0}
     for letter, code in plan:
@@ -117,7 +117,7 @@ def _turns(
         if name == BLANK_DOMINANCE:
             lines[-3:-1] = ["A-E3:\tval 2; act 3; dom  ;\t()", "A-E4:\tval 2; act 3; dom  1;\t()"]
             attributes = [2.0, 3.0, 0.5]
-        turns.append(Turn(name, code, round(now, 4), words, signal, lines, attributes))
+        turns.append(_Turn(name, code, round(now, 4), words, signal, lines, attributes))
         now = turns[-1].end + random.uniform(0.2, 0.8)
     return turns
 
@@ -152,7 +152,7 @@ def _rating_lines(code: str, letter: str, random: np.random.Generator) -> tuple[
     return lines, rated[:2].mean(axis=0).tolist()
 
 
-def _write_dialogue(session: Path, dialogue: str, turns: list[Turn]) -> None:
+def _write_dialogue(session: Path, dialogue: str, turns: list[_Turn]) -> None:
     labels = ["% [START_TIME - END_TIME] TURN_NAME EMOTION [V, A, D]", ""]
     texts = []
     for turn in turns:
