@@ -54,7 +54,21 @@ def test_claims(folder):
     assert measured.loc[measured["metric"] == "dev CCC", "measured"].between(-1, 1).all()
     assert not claims["comparable"].any()
     assert measured["why_not"].str.contains("miniature").all()
-    assert measured["why_not"].str.contains(r"epochs = 1 \(paper profile: 100\)").all()
+    for row in measured.itertuples():  # what a row does not depend on does not make it incomparable
+        depends_on = row.depends_on.split(", ")
+        assert {"seconds", "epochs"} <= set(depends_on)
+        assert ("depth" in depends_on) == (row.row == "Dilated")
+        assert ("down_widths" in depends_on) == (row.row == "Down/Up")
+        assert ("lstm_units" in depends_on) == (row.row == "BLSTM")
+        assert not {"filter_lengths", "filter_epochs", "timing", "seeds", "models"} & set(depends_on)
+        text = "epochs = 1 (paper profile: 100)"  # the text names four settings, the column all
+        assert (text in row.why_not) == ("epochs" in depends_on[:4])
+    reasons = table(folder, "reasons").set_index("reason")["in_full"]
+    assert reasons["epochs"] == "epochs = 1; our paper profile says 100, the paper is silent"
+    assert reasons["depth"] == "depth = 4; the paper says 10"
+    dev = measured[measured["metric"] == "dev CCC"]
+    assert (dev["low"] < dev["measured"]).all()
+    assert (dev["measured"] < dev["high"]).all()
 
 
 def test_scores_agree_with_the_stored_predictions(folder, labels):

@@ -230,7 +230,10 @@ def test_no_error_and_no_warning_in_the_notebook(folder):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"split": "pair"}, r"^tao2018: unknown split 'pair' \(did you mean 'pairs'\?\); valid: pairs, sessions"),
+        (
+            {"split": "pair"},
+            r"^tao2018: unknown split 'pair' \(did you mean 'pairs'\?\); valid: auto, pairs, partition, sessions",
+        ),
         ({"models": ["mean LSTM"]}, r"^tao2018: models must hold 'advanced LSTM'"),
         ({"normalise": "speakers"}, r"^tao2018: unknown setting of normalise 'speakers' \(did you mean 'speaker'\?\)"),
     ],
