@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serkit import __version__
+from serkit import __version__, progress
 from serkit.errors import SerkitError, one_of
 
 if TYPE_CHECKING:
@@ -48,26 +48,40 @@ def main() -> None:
 )
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another value for a notebook parameter.")
 @click.option("--seeds", type=click.IntRange(1), help="Repeat every run with this many seeds.")
-@click.option("--workers", type=click.IntRange(1), help="Local worker processes.")
+@click.option("--jobs", type=click.IntRange(1), help="Notebooks side by side.  [default: one a core]")
+@click.option("--workers", type=click.IntRange(1), help="Local worker processes for the runs of a notebook.")
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, tcp://host:port, instead of local workers.")
 @click.option(
     "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
 )
-def _reproduce(paper, corpora, profile, settings, seeds, workers, scheduler, out) -> None:
+def _reproduce(paper, corpora, profile, settings, seeds, jobs, workers, scheduler, out) -> None:
     """Run the notebooks of PAPERs (all, when none is named) and write tables, figures and executed notebooks.
 
     With no --corpus, each paper runs on the miniature of its corpus: small, synthetic, written on the spot.
     """
-    from serkit import notebooks
+    from serkit.jobs import Execution, execute_all, usual_number
 
     shared = {"seeds": seeds, "workers": workers, "scheduler": scheduler}
     plan = _plan(
         paper, corpora, profile, settings, {name: value for name, value in shared.items() if value is not None}
     )
-    for key, corpus, root, given in plan:
-        click.echo(f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile} ...")
-        folder = notebooks.execute(key, corpus, root, profile, out, **given)
-        click.echo(_summary(folder))
+    # Workers and clusters fill the cores by themselves.
+    jobs = jobs or (1 if workers or scheduler else min(usual_number(), len(plan)))
+    executions = [Execution(key, corpus, root, profile, out, given) for key, corpus, root, given in plan]
+    if jobs > 1:
+        click.echo(f"{len(plan)} notebooks, {jobs} at a time ...")
+    failed = []
+    for one, outcome in execute_all(executions, jobs):
+        title = f"{one.key} on {one.corpus if one.root else f'the {one.corpus} miniature'}, profile {profile}"
+        if outcome is None:
+            progress.say(f"{title} ..." if jobs == 1 else f"begun: {title}")
+        elif isinstance(outcome, SerkitError):
+            failed.append(outcome)
+            progress.say(f"failed: {title}\n{outcome}\n")
+        else:
+            progress.say(f"done: {title}\n" * (jobs > 1) + _summary(outcome))
+    if failed:
+        raise SerkitError("; ".join(map(str, failed)) + f" ({len(failed)} of {len(plan)} failed)" * (len(plan) > 1))
 
 
 @main.command("papers")

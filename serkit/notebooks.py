@@ -14,7 +14,7 @@ import sys
 import tempfile
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -207,7 +207,13 @@ def _folder_of_results(out: Path | str, corpus: str, miniature: bool, key: str) 
 
 
 def execute(
-    key: str, corpus: str = "", root: str = "", profile: str = "quick", out: Path | str = "results", **given
+    key: str,
+    corpus: str = "",
+    root: str = "",
+    profile: str = "quick",
+    out: Path | str = "results",
+    shown_by: Path | None = None,
+    **given,
 ) -> Path:
     """Execute a paper's notebook and leave its tables, figures and the executed notebook.
 
@@ -217,6 +223,7 @@ def execute(
         root: the corpus' folder; empty takes the miniature.
         profile: smoke, quick or paper.
         out: folder of all results.
+        shown_by: a file for the state of the work, which another process shows; None shows it here.
         given: further parameters.
 
     Returns:
@@ -243,12 +250,12 @@ def execute(
     folder.mkdir(parents=True, exist_ok=True)
     executed = folder / "notebook.ipynb"
     with tempfile.TemporaryDirectory() as temporary:
-        state, log = Path(temporary) / "progress.json", Path(temporary) / "kernel.log"
+        state, log = shown_by or Path(temporary) / "progress.json", Path(temporary) / "kernel.log"
         # The kernel inherits both.
         os.environ["SERKIT_PROGRESS"] = str(state)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
-            with _stderr_into(log) as terminal, progress.relay(state, terminal):
+            with _stderr_into(log) as terminal, nullcontext() if shown_by else progress.relay(state, terminal):
                 papermill.execute_notebook(
                     _path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
                 )

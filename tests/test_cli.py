@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from serkit import corpora, notebooks, papers, report
+from serkit import corpora, jobs, notebooks, papers, report
 from serkit.cli import main
 from serkit.corpora import miniatures, proxy
 from serkit.errors import SerkitError
@@ -24,6 +24,7 @@ def _nothing_runs(monkeypatch):
         raise AssertionError(f"ran {arguments}, {given}")
 
     monkeypatch.setattr(notebooks, "execute", execute)
+    monkeypatch.setattr(jobs, "usual_number", lambda: 1)  # in this process, where it has been replaced
 
 
 @pytest.mark.parametrize(
