@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+import numpy as np
+
 from serkit import progress
 from serkit.corpora import MARKER, Corpus, load, miniatures, module, require
 from serkit.errors import SerkitError, one_of
@@ -125,11 +127,12 @@ def _settings(key: str, namespace: dict[str, Any]) -> dict[str, Any]:
     Raises:
         SerkitError: a value is missing, or has another type than the notebook's own.
     """
-    defaults = parameters(find(key))
+    paper = find(key)
+    defaults = parameters(paper)
     for name, default in defaults.items():
         if name not in namespace:
             raise SerkitError(f"parameter {name} is not set: the parameters cell has {name} = {default!r}")
-    return {name: _checked(name, namespace[name], default) for name, default in defaults.items()}
+    return {name: _checked(paper, name, namespace[name], default) for name, default in defaults.items()}
 
 
 def begin(
@@ -164,6 +167,7 @@ def begin(
     values = _settings(key, namespace)
     _refuse_unknown(paper, values, namespace)
     _refuse_profile_without_values(paper, values)
+    namespace.update(values)  # as the types that the notebook has
     root = values["root"] or miniatures.ensure(values["corpus"])
     speech = require(load(values["corpus"], root, values["strict"]), paper.needs)
     # The notebook stands in a folder beside that of the results.
@@ -191,7 +195,7 @@ def resolve(paper: Paper, profile: str, given: dict[str, Any]) -> dict[str, Any]
     values = {**defaults, **profile_values(paper, profile), "profile": profile}
     for name, value in given.items():
         one_of(name, defaults, f"parameter of {paper.key}")
-        values[name] = _checked(name, _read(value, defaults[name]), defaults[name])
+        values[name] = _checked(paper, name, _read(value, defaults[name]), defaults[name])
     return values
 
 
@@ -373,21 +377,33 @@ def _read(value: Any, default: Any) -> Any:
         return value
 
 
-def _checked(name: str, value: Any, default: Any) -> Any:
-    """`value`, if it may stand where `default` does; a whole number may stand for a float."""
-    if type(default) is float and type(value) is int:
-        return float(value)
-    fits = type(value) is type(default)
-    if fits and isinstance(default, list) and default:
-        fits = all(
-            type(item) is type(default[0]) or (type(default[0]) is float and type(item) is int) for item in value
-        )
-    if not fits:
-        kind = type(default).__name__
-        if isinstance(default, list) and default:
-            kind = f"list of {type(default[0]).__name__}"
+def _checked(paper: Paper, name: str, value: Any, default: Any) -> Any:
+    """`value`, if it may stand where `default` does and is within the bounds of ``paper.toml``.
+
+    What means the same is read as the type that the notebook has: a whole number for a float, NumPy's numbers, a tuple
+    for a list, a path for text.
+    """
+    value = _plain(value)
+    items = value if isinstance(value, list) else [value]
+    wanted = default if isinstance(default, list) else [default]
+    if wanted and type(wanted[0]) is float:
+        items = [float(item) if type(item) is int else item for item in items]
+    if isinstance(value, list) is not isinstance(default, list) or (
+        wanted and any(type(item) is not type(wanted[0]) for item in items)
+    ):
+        kind = f"list of {type(wanted[0]).__name__}" if isinstance(default, list) else type(default).__name__
         raise SerkitError(f"parameter {name} is of type {kind}, such as {default!r}; got {value!r}")
-    return value
+    value = items if isinstance(value, list) else items[0]
+    return paper.parameters[name].bounded(value) if name in paper.parameters else value
+
+
+def _plain(value: Any) -> Any:
+    """A path as text; a tuple, an array and a NumPy number as the list or number that they are."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def _drop_startup_lines(notebook) -> None:

@@ -1,6 +1,7 @@
 """How a notebook is executed: what it is given, and what it refuses in Jupyter. The papers' own tests execute them."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -112,6 +113,44 @@ def test_a_mistake_is_refused_in_jupyter(jupyter, cell, message):
     assert re.search(message, str(error)), error
     # Again without a change: still refused.
     assert isinstance(jupyter.run(BEGIN), SerkitError)
+
+
+@pytest.fixture
+def limited(monkeypatch):
+    """li2018 with bounds on two parameters."""
+    paper = papers.find("li2018")
+    epochs, hop = (paper.parameters[name] for name in ("epochs", "hop"))
+    bounds = {"epochs": replace(epochs, least=1), "hop": replace(hop, least=0.001, most=0.1)}
+    monkeypatch.setitem(papers.PAPERS, "li2018", replace(paper, parameters=paper.parameters | bounds))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("epochs", 0, r"parameter epochs is 1 or more; got 0"),
+        ("hop", 10.0, r"parameter hop \(s\) is from 0.001 to 0.1; got 10.0"),
+        ("hop", 10, r"parameter hop \(s\) is from 0.001 to 0.1; got 10.0"),
+    ],
+)
+def test_a_value_that_no_run_can_use_is_refused_before_any_runs(limited, jupyter, name, value, message):
+    assert re.search(message, str(jupyter.run(PARAMETERS, f"{name} = {value}", BEGIN)))
+    with pytest.raises(SerkitError, match=message):
+        notebooks.resolve(papers.find("li2018"), "quick", {name: str(value)})
+
+
+def test_right_values_of_other_types(jupyter, tmp_path):
+    """NumPy's numbers, paths and tuples; cells below find what the notebook itself would have."""
+    given = f"epochs = np.int64(3)\nhop = np.float32(0.5)\npool_after = (1, 2)\nout = Path({str(tmp_path)!r})"
+    given += "\nfrequency_filter = np.array([50, 20])\ntrain_hop = 1"
+    assert jupyter.run(PARAMETERS, f"import numpy as np\nfrom pathlib import Path\n{given}", BEGIN) is None
+    settings = {
+        "epochs": 3, "hop": 0.5, "pool_after": [1, 2], "out": str(tmp_path), "frequency_filter": [50.0, 20.0],
+        "train_hop": 1.0,
+    }  # fmt: skip
+    assert {name: jupyter["results"].settings[name] for name in settings} == settings
+    for name, value in settings.items():
+        assert type(jupyter[name]) is type(value)
+        assert jupyter[name] == value
 
 
 def test_a_mistake_in_the_parameters_cell_itself(jupyter):

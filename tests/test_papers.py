@@ -187,9 +187,10 @@ def test_parameters_are_those_of_the_notebook(paper):
 def test_what_a_parameter_affects_is_in_the_paper(paper):
     rows = {f"row {row}" for row in papers.published(paper.key)["row"]}
     printed = {f"table {number}" for number in papers._tables(paper.key)}
+    measures = {f"metric {metric}" for metric in papers.published(paper.key)["metric"]}
     for parameter in paper.parameters.values():
         for thing in parameter.affects or ():
-            assert thing in rows | printed or thing.startswith("figure "), f"{parameter.name}: {thing}"
+            assert thing in rows | printed | measures or thing.startswith("figure "), f"{parameter.name}: {thing}"
 
 
 def test_one_name_is_one_thing_in_all_papers():
@@ -224,9 +225,51 @@ def test_a_sixth_paper_is_a_folder(tmp_path):
     assert found["doe2030"].parameters == papers.find("li2018").parameters
 
 
+LIMITED = papers.Parameter("hop", "s", "paper", {}, least=0.001, most=0.1)
+
+
+@pytest.mark.parametrize("value", [0.001, 0.1, [0.001, 0.05], []])
+def test_a_value_within_its_bounds(value):
+    assert LIMITED.bounded(value) is value
+
+
+@pytest.mark.parametrize(
+    ("limits", "value", "message"),
+    [
+        ({"least": 0.001, "most": 0.1}, 10.0, r"^parameter hop \(s\) is from 0.001 to 0.1; got 10.0$"),
+        ({"least": 1}, 0, r"^parameter hop \(s\) is 1 or more; got 0$"),
+        ({"most": 1.0}, 2.0, r"^parameter hop \(s\) is 1.0 or less; got 2.0$"),
+        ({"least": 1}, [3, 0], r"^parameter hop \(s\), each item, is 1 or more; got \[3, 0\]$"),
+        ({"least": 0.0}, float("nan"), "is 0.0 or more; got nan"),
+        ({"fewest": 3}, [1.0], r"^parameter hop needs 3 item\(s\) or more; got \[1.0\]$"),
+    ],
+)
+def test_a_value_out_of_bounds(limits, value, message):
+    with pytest.raises(SerkitError, match=message):
+        papers.Parameter("hop", "s", "paper", {}, **limits).bounded(value)
+
+
+@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+def test_the_values_of_the_notebook_are_within_the_bounds(paper):
+    for name, value in notebooks.parameters(paper).items():
+        assert paper.parameters[name].bounded(value) == value
+
+
+def test_what_a_paper_says_in_words(tmp_path):
+    shutil.copytree(papers.find("li2018").folder, tmp_path / "doe2030")
+    path = tmp_path / "doe2030" / "paper.toml"
+    path.write_text(path.read_text().replace("speaker_groups = {", 'speaker_groups = { said = "ten-fold",', 1))
+    doe = papers._discover(tmp_path)["doe2030"]
+    settings = papers.profile_values(doe, "paper")
+    (found,) = papers.differences(doe, settings | {"speaker_groups": 2})
+    assert found.said == "ten-fold"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
+        ("speaker_groups = {", "speaker_groups = { most = 1,", "doe2030/paper.toml: parameter speaker_groups is 1 or"),
+        ("style = {", "style = { least = 1,", "doe2030/paper.toml: '>=' not supported"),
         ('source = "place"', 'source = "paper"', "parameter corpus has no value for the paper profile"),
         ('source = "place"', 'source = "author"', "unknown source of parameter corpus .*valid: ours, paper, place"),
         ('source = "place"', 'sauce = "place"', "unknown entry of parameter corpus .*did you mean 'source'"),

@@ -10,8 +10,11 @@ corpus must have (`needs`). Under ``[parameters]`` it has one line a parameter o
 * ``paper`` and ``smoke``: the value in these profiles; without one, the notebook's own holds there too. `paper` is
   every setting as published, and our choice where nothing is published; `smoke` is for tests; `quick` is what stands
   in the notebook itself.
-* ``affects``: what of the paper the value bears on: "table 1", "figure 2", "row BLSTM" (of any table). Without it:
-  on everything. An empty list: on nothing that the paper prints.
+* ``affects``: what of the paper the value bears on: "table 1", "figure 2", "row BLSTM" (of any table), "metric test
+  CCC". Without it: on everything. An empty list: on nothing that the paper prints.
+* ``least``, ``most``: bounds of a number, or of each item of a list; both are allowed themselves.
+* ``fewest``: how many items a list has at the least.
+* ``said``: what the paper says of it in words, where the value of the paper profile would be no quotation.
 
 **table1.csv** and so on have one row a printed number, with the columns
 
@@ -38,7 +41,7 @@ from serkit.errors import SerkitError, one_of
 COLUMNS = ("row", "metric", "value", "unit", "origin", "note")
 PROFILES = ("smoke", "quick", "paper")
 SOURCES = ("paper", "ours", "repetition", "place")
-_SAVED = {"unit", "source", "smoke", "paper", "affects"}
+_SAVED = {"unit", "source", "smoke", "paper", "affects", "least", "most", "fewest", "said"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class Parameter:
         source: one of `SOURCES`.
         values: profile -> value, where the profile says one.
         affects: what of the paper it bears on; None for everything.
+        least: lower bound of its value or items, in `unit`; None for none.
+        most: upper bound, likewise.
+        fewest: number of items that a list needs.
+        said: what the paper says of it in words, or nothing.
     """
 
     name: str
@@ -58,6 +65,30 @@ class Parameter:
     source: str
     values: dict[str, Any]
     affects: tuple[str, ...] | None = None
+    least: float | None = None
+    most: float | None = None
+    fewest: int = 0
+    said: str = ""
+
+    def bounded(self, value: Any) -> Any:
+        """Return `value` if it is within the bounds.
+
+        Raises:
+            SerkitError: it is not, or a list has too few items; the message says what is allowed.
+        """
+        items = value if isinstance(value, list) else [value]
+        if len(items) < self.fewest:
+            raise SerkitError(f"parameter {self.name} needs {self.fewest} item(s) or more; got {value!r}")
+        low, high = self.least is not None, self.most is not None
+        if (low and not all(item >= self.least for item in items)) or (
+            high and not all(item <= self.most for item in items)
+        ):
+            bounds = f"from {self.least} to {self.most}" if low and high else ""
+            bounds = bounds or (f"{self.least} or more" if low else f"{self.most} or less")
+            unit = f" ({self.unit})" if self.unit else ""
+            each = ", each item," if isinstance(value, list) else ""
+            raise SerkitError(f"parameter {self.name}{unit}{each} is {bounds}; got {value!r}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -70,6 +101,7 @@ class Difference:
         published: what the paper profile says.
         source: "paper" where the paper states it, "ours" where the paper is silent.
         affects: as in `Parameter`.
+        said: as in `Parameter`.
     """
 
     name: str
@@ -77,6 +109,7 @@ class Difference:
     published: Any
     source: str
     affects: tuple[str, ...] | None = None
+    said: str = ""
 
     def touches(self, table: int, row: str) -> bool:
         """Whether a number in that row of that table depends on the setting."""
@@ -157,7 +190,9 @@ def differences(paper: Paper, settings: dict[str, Any]) -> list[Difference]:
         if parameter.source in ("paper", "ours") and name in settings:
             published = parameter.values["paper"]
             if settings[name] != published:
-                found.append(Difference(name, settings[name], published, parameter.source, parameter.affects))
+                found.append(
+                    Difference(name, settings[name], published, parameter.source, parameter.affects, parameter.said)
+                )
     return found
 
 
@@ -224,7 +259,14 @@ def _parameter(path: Path, name: str, given: dict[str, Any]) -> Parameter:
         raise SerkitError(f"{path}: parameter {name} has no value for the paper profile: paper = ...")
     affects = tuple(given["affects"]) if "affects" in given else None
     values = {profile: given[profile] for profile in PROFILES if profile in given}
-    return Parameter(name, given.get("unit", ""), source, values, affects)
+    more = {key: given[key] for key in ("least", "most", "fewest", "said") if key in given}
+    parameter = Parameter(name, given.get("unit", ""), source, values, affects, **more)
+    for value in values.values():
+        try:
+            parameter.bounded(value)
+        except (SerkitError, TypeError) as error:
+            raise SerkitError(f"{path}: {error}") from error
+    return parameter
 
 
 PAPERS = _discover(Path(__file__).parent)
