@@ -268,7 +268,11 @@ def test_what_a_paper_says_in_words(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("speaker_groups = {", "speaker_groups = { most = 1,", "doe2030/paper.toml: parameter speaker_groups is from 0 to 1"),
+        (
+            "speaker_groups = {",
+            "speaker_groups = { most = 1,",
+            "doe2030/paper.toml: parameter speaker_groups is from 0",
+        ),
         ("style = {", "style = { least = 1,", "doe2030/paper.toml: '>=' not supported"),
         ('source = "place"', 'source = "paper"', "parameter corpus has no value for the paper profile"),
         ('source = "place"', 'source = "author"', "unknown source of parameter corpus .*valid: ours, paper, place"),
