@@ -231,3 +231,11 @@ def test_a_partition_of_the_users_own_is_honoured():
 def _runs_of(folder, model):
     runs = table(folder, "runs")
     return (folder / "runs" / key for key in runs.loc[runs["model"] == model, "key"])
+
+
+def test_what_the_paper_says_is_no_code():
+    """Where a value would be no quotation: a list of nothing, a zero that means all."""
+    parameters = papers.find("li2018").parameters
+    for name in ("merge", "speaker_groups", "fold_limit", "filter_fold_limit"):
+        assert parameters[name].source == "paper"
+        assert parameters[name].said

@@ -495,3 +495,11 @@ def test_recordings_that_have_no_features_are_refused_by_name(tmp_path, random):
         assert "silent.wav is digital silence throughout" in str(error.value)
         assert ("short: the signal has 1000 samples" in str(error.value)) == (count == 2)
     assert not list(Path(tmp_path).glob("is10-*/features.npy"))
+
+
+def test_sources_say_what_the_paper_says():
+    """It says nothing of silence, and of the fusion the program's name alone."""
+    parameters = papers.find("tao2018").parameters
+    assert {parameters[name].source for name in ("trim", "fusion_penalty", "keep", "learning_rate")} == {"ours"}
+    assert parameters["fusion_penalty"].said.startswith("FoCal")
+    assert parameters["split"].source == "repetition", "what `auto` came to is a reason of its own"
