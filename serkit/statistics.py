@@ -19,7 +19,7 @@ the first alone.
   and does not add up over speakers, such as CCC: that the two models' predictions are alike in every way. A mixture of
   two models whose predictions are shifted or scaled differently has a worse CCC than either, so that nearly all
   mixtures differ as much as the models do. Simulated, with 9 speakers: between two models that err alike both tests
-  find a difference of 0.12 in about 95 % of cases; between two nearly constant ones with different means, a difference of
+  find a difference of 0.12 in about 95 % of cases; between two nearly constant ones with different means, one of
   0.15 is found in 0.3 % by exchanged predictions and in 99.7 % by exchanged contributions. Of equally good models that
   err in different ways the former rejects 0 to 1 % at a level of 5 %, the latter 3 to 5 %, as it should.
 * With fewer than eight speakers there is no interval and no p value: too few of them to know how they vary.
