@@ -5,6 +5,7 @@ And that nothing about the session left out reaches training: with other audio i
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -355,8 +356,9 @@ def test_a_manifests_split_is_honoured(tmp_path, iemocap_miniature):
 
 def datasets(corpus, root, **values):
     """What the notebook makes of a copy that fails its check."""
-    speech = corpora.load(corpus, root, strict=False)
-    space = definitions("zhao2018", corpus=corpus, strict=False, **values) | {"speech": speech}
+    speech, reasons = corpora.load(corpus, root, strict=False), []
+    space = definitions("zhao2018", corpus=corpus, strict=False, **values) | {"speech": speech, "reasons": reasons}
+    space["results"] = SimpleNamespace(not_comparable=reasons.append)
     run_cell("zhao2018", "OWN = {", space)
     run_cell("zhao2018", "def divide", space)
     return space
@@ -379,8 +381,10 @@ def test_an_incomplete_iemocap_runs_when_asked_to(tmp_path, iemocap_miniature, m
         assert len(folds) == 8
     speech = space["speech"]
     speech.utterances = speech.utterances[~speech.utterances["label"].isin(["excited", "sad"])]
+    assert space["reasons"] == []
     run_cell("zhao2018", "OWN = {", space)
     assert space["labels"] == ["angry", "happy", "neutral"]
+    assert space["reasons"] == ["no utterance here is sad: the class is left out"]
     assert list(space["DATASETS"]) == ["IEMO_dataset1"], "without excited utterances the second is the first"
 
 
