@@ -211,7 +211,7 @@ def divided(utterances, **values):
 def test_a_partition_of_the_users_own_is_honoured():
     """Its test part is tested, or else its development part; without a partition, speakers are left out."""
     rows = [
-        {"id": f"{who}-{label}-{take}", "speaker": who, "label": label}
+        {"id": f"{who}-{label}-{take}", "speaker": who, "gender": "f" if who in ("ann", "cyd") else "m", "label": label}
         for who in ("ann", "ben", "cyd", "dan") for label in ("sad", "happy") for take in range(2)
     ]  # fmt: skip
     table = pd.DataFrame(rows)
