@@ -330,6 +330,9 @@ def _execute(study: Study, spec: dict, key: str) -> None:
     """
     import keras
 
+    from serkit import training
+
+    training.limit_threads()
     _keep_dask_off_our_random_numbers()
     keras.utils.clear_session()  # or memory grows with every run
     began = time.monotonic()
@@ -408,13 +411,7 @@ def _cluster(workers: int, scheduler: str):
         with client:
             yield client
         return
-    threads = max((os.cpu_count() or 1) // workers, 1)
-    environment = {
-        "KERAS_BACKEND": _backend(),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_NUM_INTRAOP_THREADS": str(threads),
-        "OMP_NUM_THREADS": str(threads),
-    }
+    environment = {"KERAS_BACKEND": _backend(), "TF_CPP_MIN_LOG_LEVEL": "3"}
     with (
         LocalCluster(
             n_workers=workers,
