@@ -185,7 +185,10 @@ def begin(
     # The notebook stands in a folder beside that of the results.
     values["out"] = values["out"] or str(_folder_of_results("../results", speech.name, speech.miniature, key))
     further = reasons(speech) if callable(reasons) else reasons
-    results = Results(key, speech, values, note(speech) if callable(note) else note, [*left_out, *further])
+    results = Results(
+        key, speech, values, note(speech) if callable(note) else note, [*left_out, *further],
+        current=lambda: _settings(key, namespace),
+    )  # fmt: skip
     namespace[_BEGUN] = [*namespace.get(_BEGUN, ()), len(namespace.get("In", ()))]
     display(Markdown(f"### {speech.title}\n\n{results.banner()}"))
     return speech, results

@@ -198,6 +198,14 @@ def test_a_misspelt_parameter_after_the_beginning_is_found_when_it_begins_again(
     assert jupyter["results"].settings["epochs"] == 5
 
 
+def test_a_value_that_is_changed_after_the_beginning_is_in_no_result(jupyter):
+    """It would train, and the tables would bear the former one."""
+    assert jupyter.run(PARAMETERS, BEGIN, "results.findings()", "epochs = 2") is None
+    error = jupyter.run("results.findings()")
+    assert "epochs was 12 when the notebook began and is 2 now: run the cell with begin again" in str(error)
+    assert jupyter.run("epochs = 12", "results.findings()", "epochs = 2", BEGIN, "results.findings()") is None
+
+
 def test_a_value_of_ones_own_has_its_place(jupyter):
     """In an exercise: the message says where, and there it is free."""
     error = jupyter.run(PARAMETERS, "name = 'Anna'", BEGIN)
