@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from serkit import __version__, progress
+from serkit import __version__
 from serkit.errors import SerkitError, one_of
 
 if TYPE_CHECKING:
@@ -59,27 +59,28 @@ def _reproduce(paper, corpora, profile, settings, seeds, jobs, workers, schedule
 
     With no --corpus, each paper runs on the miniature of its corpus: small, synthetic, written on the spot.
     """
-    from serkit.jobs import Execution, execute_all, usual_number
+    from tqdm import tqdm
+
+    from serkit import jobs as side_by_side
 
     shared = {"seeds": seeds, "workers": workers, "scheduler": scheduler}
     plan = _plan(
         paper, corpora, profile, settings, {name: value for name, value in shared.items() if value is not None}
     )
-    # Workers and clusters fill the cores by themselves.
-    jobs = jobs or (1 if workers or scheduler else min(usual_number(), len(plan)))
-    executions = [Execution(key, corpus, root, profile, out, given) for key, corpus, root, given in plan]
-    if jobs > 1:
-        click.echo(f"{len(plan)} notebooks, {jobs} at a time ...")
+    if workers or scheduler:
+        jobs = jobs or 1  # they fill the cores by themselves
     failed = []
-    for one, outcome in execute_all(executions, jobs):
-        title = f"{one.key} on {one.corpus if one.root else f'the {one.corpus} miniature'}, profile {profile}"
+    executions = [(key, corpus, root, profile, out, given) for key, corpus, root, given in plan]
+    for (key, corpus, root, *_), outcome in side_by_side.execute_all(executions, jobs):
+        title = f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}"
+        # Not click.echo: it knows nothing of the progress bars below.
         if outcome is None:
-            progress.say(f"{title} ..." if jobs == 1 else f"begun: {title}")
+            tqdm.write(f"{title} ...")
         elif isinstance(outcome, SerkitError):
             failed.append(outcome)
-            progress.say(f"failed: {title}\n{outcome}\n")
+            tqdm.write(f"{title}: failed\n")
         else:
-            progress.say(f"done: {title}\n" * (jobs > 1) + _summary(outcome))
+            tqdm.write(f"{title}: done\n{_summary(outcome)}")
     if failed:
         raise SerkitError("; ".join(map(str, failed)) + f" ({len(failed)} of {len(plan)} failed)" * (len(plan) > 1))
 
@@ -132,7 +133,9 @@ def _check(corpus, root) -> None:
         click.echo(f"{problem['level']}: {problem['what']} [{problem['where']}]\n    -> {problem['remedy']}")
     errors = int((problems["level"] == "error").sum())
     click.echo(
-        "This copy is as expected." if not errors else f"{errors} errors: correct them before you use this copy."
+        f"{errors} error{'s' * (errors != 1)}: correct them before you use this copy."
+        if errors
+        else "This copy is as expected."
     )
     sys.exit(1 if errors else 0)
 
@@ -186,7 +189,7 @@ def _parameter_lines(paper: "Paper") -> list[str]:
 def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> list[tuple[str, str, str, dict]]:
     """What to execute: (paper, corpus, root, parameters). Everything is checked before anything runs."""
     from serkit import notebooks
-    from serkit.corpora import lacking, load
+    from serkit.corpora import load
     from serkit.papers import PAPERS, find
 
     chosen = [find(key) for key in keys] or list(PAPERS.values())
@@ -202,7 +205,7 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
         own = {name: value for name, value in {**shared, **given}.items() if name in names[paper.key]}
         notebooks.resolve(paper, profile, own)
         for corpus, root, found in speech:
-            if missing := lacking(found, paper.needs):
+            if missing := found.lacking(paper.needs):
                 refused.append(f"{paper.key} needs {', '.join(missing)}, which {corpus} at {root} does not have")
             else:
                 plan.append((paper.key, corpus, root, own))
@@ -247,8 +250,17 @@ def _summary(folder: Path) -> str:
     columns = ["table", "row", "metric", "published", "measured", "sd", "low", "high", "runs", "comparable"]
     lines = [measured[columns].to_string(index=False)] if len(measured) else ["no published number was measured"]
     if (tables / "comparisons.csv").is_file():
-        for one in pd.read_csv(tables / "comparisons.csv", keep_default_na=False).itertuples():
+        compared = pd.read_csv(tables / "comparisons.csv", keep_default_na=False)
+        for one in compared.itertuples():
             why = f" ({one.why})" if one.why else ""
-            lines.append(f"{one.better} above {one.worse} in {one.metric}, table {one.table}: {one.verdict}{why}")
+            lines.append(f"{one.better} better than {one.worse}, table {one.table}, {one.metric}: {one.verdict}{why}")
+            if one.made_by == "ours":
+                lines[-1] += "; not in the paper"
+            elif not one.comparable:
+                lines[-1] += "; not comparable"
     lines += [f"not comparable: {reason}" for reason in measured["why_not"].dropna().unique()]
     return "\n".join([*lines, f"results: {folder}", ""])
+
+
+if __name__ == "__main__":
+    main()

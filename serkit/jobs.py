@@ -9,7 +9,7 @@ import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
 
@@ -21,53 +21,30 @@ MEMORY = 3 * 2**30  # bytes that one execution may need
 PATIENCE = 30.0  # seconds that an interrupted execution gets to end in order
 
 
-@dataclass(frozen=True)
-class Execution:
-    """One notebook on one corpus.
-
-    Attributes:
-        key: of the paper.
-        corpus: name.
-        root: the corpus' folder; empty takes the miniature.
-        profile: smoke, quick or paper.
-        out: folder of all results.
-        given: further parameters.
-    """
-
-    key: str
-    corpus: str
-    root: str
-    profile: str
-    out: str
-    given: dict = field(default_factory=dict)
-
-
 @dataclass
 class _Running:
-    execution: Execution
+    execution: tuple
     process: multiprocessing.Process
     display: ExitStack
 
 
-def usual_number() -> int:
-    """How many executions this machine can do side by side: one a core, as far as memory goes."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return cores
-    return max(min(cores, memory // MEMORY), 1)
+Execution = tuple[
+    str, str, str, str, str, dict
+]  # as `notebooks.execute` takes it: paper, corpus, root, profile, out, rest
 
 
-def execute_all(executions: Sequence[Execution], jobs: int) -> Iterator[tuple[Execution, Path | SerkitError | None]]:
+def execute_all(
+    executions: Sequence[Execution], jobs: int | None = None
+) -> Iterator[tuple[Execution, Path | SerkitError | None]]:
     """Execute notebooks, `jobs` at a time, and yield each when it begins and as soon as it is done.
 
     With one job they are executed in this process. What they compute does not depend on `jobs`: each has the same
     number of threads (`serkit.training.limit_threads`).
 
     Args:
-        executions: which, in the order in which they begin.
-        jobs: at most so many processes.
+        executions: each the key of a paper, a corpus and its folder (empty takes the miniature), a profile, the folder
+            of all results, and further parameters; in the order in which they begin.
+        jobs: at most so many processes; None takes one a core, as far as memory goes.
 
     Yields:
         An execution, and None as it begins; then the folder of its results or why it failed. The others go on.
@@ -75,9 +52,10 @@ def execute_all(executions: Sequence[Execution], jobs: int) -> Iterator[tuple[Ex
     Raises:
         KeyboardInterrupt: interrupted; all processes have ended, and finished runs are kept.
     """
-    for corpus in {one.corpus for one in executions if not one.root}:
+    for corpus in dict.fromkeys(corpus for _, corpus, root, *_ in executions if not root):
         miniatures.ensure(corpus)  # or several would write the same one
-    if min(jobs, len(executions)) <= 1:
+    jobs = min(jobs or _usual_number(), len(executions))
+    if jobs <= 1:
         for one in executions:
             yield one, None
             yield one, _outcome(one)
@@ -101,7 +79,7 @@ def execute_all(executions: Sequence[Execution], jobs: int) -> Iterator[tuple[Ex
                     except EOFError:
                         done.process.join()
                         outcome = SerkitError(
-                            f"{done.execution.key}: its process ended with code {done.process.exitcode} (out of "
+                            f"{done.execution[0]}: its process ended with code {done.process.exitcode} (out of "
                             "memory?); start the same command again to go on, or take fewer --jobs"
                         )
                     done.display.close()
@@ -112,9 +90,20 @@ def execute_all(executions: Sequence[Execution], jobs: int) -> Iterator[tuple[Ex
             _end(running)
 
 
-def _outcome(one: Execution, shown_by: Path | None = None) -> Path | SerkitError:
+def _usual_number() -> int:
+    """How many executions this machine can do side by side: one a core, as far as memory goes."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
-        return notebooks.execute(one.key, one.corpus, one.root, one.profile, one.out, shown_by=shown_by, **one.given)
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return cores
+    return max(min(cores, memory // MEMORY), 1)
+
+
+def _outcome(one: Execution, shown_by: Path | None = None) -> Path | SerkitError:
+    *places, given = one
+    try:
+        return notebooks.execute(*places, shown_by=shown_by, **given)
     except SerkitError as error:
         return error
 
@@ -122,12 +111,13 @@ def _outcome(one: Execution, shown_by: Path | None = None) -> Path | SerkitError
 def _start(one: Execution, folder: Path, line: int) -> tuple[connection.Connection, _Running]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    state = folder / f"{one.key}-{one.corpus}.json"
-    process = context.Process(target=_work, args=(theirs, one, state), name=f"serkit {one.key} {one.corpus}")
+    title = f"{one[0]} on {one[1]}"
+    state = folder / f"{title}.json"
+    process = context.Process(target=_work, args=(theirs, one, state), name=f"serkit {title}")
     process.start()
     theirs.close()
     display = ExitStack()
-    display.enter_context(progress.relay(state, sys.stderr, f"{one.key} on {one.corpus}: ", line))
+    display.enter_context(progress.relay(state, sys.stderr, f"{title}: ", line))
     return ours, _Running(one, process, display)
 
 

@@ -37,13 +37,6 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
             _running.remove(state)
 
 
-def say(text: str) -> None:
-    """Print a text above the displays."""
-    from tqdm import tqdm
-
-    tqdm.write(text)
-
-
 def detail(text: str) -> None:
     """Show where inside the present item the work is, for example "epoch 3/50"."""
     if _running:

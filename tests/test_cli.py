@@ -2,13 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import nbformat
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from serkit import corpora, jobs, notebooks, papers, report
+from serkit import __version__, corpora, jobs, notebooks, papers, report
 from serkit.cli import main
 from serkit.corpora import miniatures, proxy
 from serkit.errors import SerkitError
@@ -24,7 +26,7 @@ def _nothing_runs(monkeypatch):
         raise AssertionError(f"ran {arguments}, {given}")
 
     monkeypatch.setattr(notebooks, "execute", execute)
-    monkeypatch.setattr(jobs, "usual_number", lambda: 1)  # in this process, where it has been replaced
+    monkeypatch.setattr(jobs, "_usual_number", lambda: 1)  # in this process, where it has been replaced
 
 
 @pytest.mark.parametrize(
@@ -91,12 +93,16 @@ def test_the_summary_says_what_was_measured_and_what_was_compared(executed, tmp_
     ]
     executed.claims = pd.DataFrame(rows, columns=report.CLAIM_COLUMNS)
     compared = {"table": 1, "better": "B", "worse": "A", "metric": "UA", "verdict": "undecided", "why": "2 speakers"}
-    pd.DataFrame([compared]).to_csv(tmp_path / "tables" / "comparisons.csv")
+    marks = [("paper", False), ("ours", False), ("paper", True)]
+    pd.DataFrame([compared | {"made_by": maker, "comparable": same} for maker, same in marks]).to_csv(
+        tmp_path / "tables" / "comparisons.csv"
+    )
     output = serkit("reproduce", "li2018", "--profile", "smoke").output
     assert "50.5" in output
     assert "56" in output
-    assert " B " not in output.split("B above")[0], "not measured, not listed"
-    assert "B above A in UA, table 1: undecided (2 speakers)" in output
+    assert " B " not in output.split("B better than")[0], "not measured, not listed"
+    verdict = "B better than A, table 1, UA: undecided (2 speakers)"
+    assert f"{verdict}; not comparable\n{verdict}; not in the paper\n{verdict}\n" in output
     assert "not comparable: epochs = 2 (paper: 50)\n" in output
     assert f"results: {tmp_path}" in output
 
@@ -191,6 +197,20 @@ def test_notebooks_are_copied_and_nothing_is_overwritten(tmp_path):
     assert f"{mine} is there already" in result.output
     assert mine.read_text() == "mine"
     assert list(folder.iterdir()) == [mine], "nothing was copied"
+    for paper in papers.PAPERS.values():
+        (folder / paper.notebook).write_text("mine")
+    mine.unlink()
+    assert f"{mine.name} is missing there: copy to another folder" in serkit("notebooks", folder).output
+    result = serkit("notebooks", "")
+    assert result.exit_code == 1
+    assert "no folder is named for the notebooks" in result.output
+
+
+def test_the_module_of_the_command_runs_too():
+    result = subprocess.run(
+        [sys.executable, "-m", "serkit.cli", "--version"], capture_output=True, text=True, check=True
+    )
+    assert __version__ in result.stdout
 
 
 def test_lists():
@@ -214,6 +234,7 @@ def test_miniature_and_check(tmp_path):
     assert result.exit_code == 1
     assert victim.stem in result.output
     assert "correct them before you use this copy" in result.output
+    assert re.search(r"^1 error: |^[2-9] errors: ", result.output, re.MULTILINE)
     assert serkit("check", "ravdes", tmp_path).exit_code == 1
 
 
