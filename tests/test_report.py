@@ -172,12 +172,12 @@ def test_what_the_paper_says_is_quoted_in_words(tmp_path, monkeypatch, predictio
         "classes = a; the paper says four classes",
         "style = improvised; the paper has none",
         "merge = none; the paper says excited=happy",
-        "top = 4000.0; our paper profile says 8000.0, the paper says 0 to 11 kHz, which cannot be followed",
+        "top = 4000.0; our paper profile says 8000.0, the paper says 0 to 11 kHz",
     )
     short = result.claims(report.measured_scores(predictions, 1))["why_not"].iloc[0]
     assert short.startswith("fold_limit = 1 (paper: every fold); classes = a (paper: four classes); ")
     kinds = saved(tmp_path, "reasons")["kind"].tolist()
-    assert kinds == ["the paper states another value"] * 4 + ["cannot be followed"]
+    assert kinds == ["the paper states another value"] * 4 + ["cannot be followed as it stands"]
 
 
 def test_long_values_are_cut_in_short_reasons(tmp_path, monkeypatch, predictions):
