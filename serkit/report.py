@@ -570,7 +570,11 @@ def _in_words(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 4].rstrip(" ,") + " ..."
+    """The first words, where a text is long."""
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    whole_words = text[: _LONGEST_VALUE - 3].rpartition(" ")[0]
+    return (whole_words or text[: _LONGEST_VALUE - 4]).rstrip(" ,;") + " ..."
 
 
 def _touches(affects: Sequence[str] | None, table: int, row: str, metric: str) -> bool:

@@ -186,6 +186,8 @@ def test_long_values_are_cut_in_short_reasons(tmp_path, monkeypatch, predictions
     short = result.claims(report.measured_scores(predictions, 1))["why_not"].iloc[0]
     assert short == "crop_widths = 32, 32, 32, 32 (paper: 100, 101, 102, 103 ...)"
     assert "118, 119" in result.why_not[0], "whole once"
+    assert report._cut("ten folds, one speaker left out in each") == "ten folds, one ..."
+    assert report._cut("x" * 30) == "x" * 20 + " ..."
 
 
 def test_many_reasons_are_short_in_the_table_and_whole_once(tmp_path, monkeypatch, predictions):
