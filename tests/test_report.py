@@ -118,7 +118,12 @@ def test_a_measured_table_may_lack_intervals(tmp_path):
         (corpus("ravdess"), {}, "corpus ravdess; the paper's is iemocap", "corpus"),
         (corpus(errors=1), {}, "this copy is not the whole corpus, or it fails its check", "incomplete copy"),
         (corpus(), {"batch_size": 9}, "batch_size = 9; the paper says 64", "batch_size = 9 (paper: 64)"),
-        (corpus(), {"fold_limit": 2}, "fold_limit = 2; the paper says 0", "fold_limit = 2 (paper: 0)"),
+        (
+            corpus(),
+            {"fold_limit": 2},
+            "fold_limit = 2; the paper says all ten folds",
+            "fold_limit = 2 (paper: all ten folds)",
+        ),
     ],
 )
 def test_each_difference_makes_it_not_comparable(tmp_path, predictions, given, changed, full, short):
