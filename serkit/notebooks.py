@@ -161,8 +161,10 @@ def begin(
     """
     from IPython.display import Markdown, display
 
+    from serkit import training
     from serkit.report import Results
 
+    training.limit_threads()
     paper = find(key)
     values = _settings(key, namespace)
     _refuse_unknown(paper, values, namespace)

@@ -10,7 +10,9 @@ Runs are independent of one another and of their order. They run in this process
 processes, or on a Dask cluster that shares the file system: the same function, the same store.
 """
 
+import hashlib
 import os
+import pickle
 import platform
 import random
 import sys
@@ -31,6 +33,7 @@ from serkit.errors import SerkitError
 
 PACKAGES = ("serkit", "keras", "tensorflow", "jax", "torch", "numpy", "scipy", "pandas", "scikit-learn")
 PACKAGES += ("librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank")
+IDLE = 6  # compiled networks that wait for another run like theirs
 
 
 @dataclass
@@ -76,6 +79,76 @@ def grid(**axes: Iterable) -> list[dict]:
     [{'model': 'a', 'seed': 0}, {'model': 'a', 'seed': 1}, {'model': 'b', 'seed': 0}, {'model': 'b', 'seed': 1}]
     """
     return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+
+
+class _Networks:
+    """Compiled networks of this process: those that wait, oldest first, and those that the present run has."""
+
+    def __init__(self):
+        self.idle: list[tuple[str, Any]] = []
+        self.lent: list[tuple[str, Any]] | None = None  # None: no run is going on
+
+    @contextmanager
+    def of_one_run(self) -> Iterator[None]:
+        """Within the block networks are lent; afterwards they wait for the next run, unless it failed."""
+        self.lent = []
+        try:
+            yield
+            self.idle = [*self.idle, *self.lent][-IDLE:]
+        finally:
+            self.lent = None
+
+
+_networks = _Networks()
+
+
+def compiled(build: Callable, *arguments: Any) -> Any:
+    """The compiled network that ``build(*arguments)`` returns; runs that build alike compile once.
+
+    A new network's first steps take seconds, in which the backend traces and compiles them; in a study of small
+    networks that is most of the time. Within a run of a `Study`, a network that an earlier run of this process has
+    built by the same code from the same values is taken again, and is given the new one's weights, optimiser and
+    random state: the numbers are those of the new one. Anywhere else, this is ``build(*arguments)``.
+
+    Args:
+        build: returns a `keras.Model` of Keras' own kind (functional or sequential), compiled with one optimiser.
+        arguments: what it is given. What else it names is looked at too.
+    """
+    fresh = build(*arguments)
+    if _networks.lent is None:
+        return fresh
+    key = _key_of_network(build, arguments, fresh)
+    place = next((place for place, (other, _) in enumerate(_networks.idle) if other == key), None)
+    if key and place is not None:
+        _, network = _networks.idle.pop(place)
+        for old, new in zip(_state_of(network), _state_of(fresh), strict=True):
+            old.assign(new)
+        fresh = network
+    if key:
+        _networks.lent.append((key, fresh))
+    return fresh
+
+
+def _key_of_network(build: Callable, arguments: tuple, network: Any) -> str:
+    """What tells networks apart in this process; empty where that cannot be said.
+
+    A notebook's code is pickled with all values in it, a module's by its name: the network's own settings are
+    looked at too.
+    """
+    import cloudpickle
+
+    try:
+        built = cloudpickle.dumps((build, arguments)) + network.to_json().encode()
+        return hashlib.sha256(built + repr(network.optimizer.get_config()).encode()).hexdigest()
+    except (TypeError, ValueError, AttributeError, NotImplementedError, pickle.PicklingError):
+        return ""
+
+
+def _state_of(network: Any) -> list:
+    """All variables that decide what a network's training gives: weights, random states and the optimiser's."""
+    if not network.optimizer.built:
+        network.optimizer.build(network.trainable_variables)
+    return [*network.variables, *network.optimizer.variables]
 
 
 @dataclass
@@ -215,14 +288,23 @@ def _execute(study: Study, spec: dict, key: str) -> None:
     """
     import keras
 
+    from serkit import training
+
+    training.limit_threads()
     _keep_dask_off_our_random_numbers()
     keras.utils.clear_session()  # or memory grows with every run
     began = time.monotonic()
-    try:
-        outcome = study.run(**{axis: item.value if isinstance(item, _Named) else item for axis, item in spec.items()})
-    except SerkitError as error:
-        raise SerkitError(f"run {_names(spec)}: {error}") from error
-    seconds = time.monotonic() - began
+    given = {axis: item.value if isinstance(item, _Named) else item for axis, item in spec.items()}
+    with _networks.of_one_run():
+        try:
+            outcome = study.run(**given)
+        except SerkitError as error:
+            raise SerkitError(f"run {_names(spec)}: {error}") from error
+        _store(study, spec, key, outcome, time.monotonic() - began)
+
+
+def _store(study: Study, spec: dict, key: str, outcome: Outcome, seconds: float) -> None:
+    """Keep an outcome under its key, completely or not at all."""
     with files.atomic(study.directory / key) as building:
         building.mkdir()
         files.write_csv(building / "predictions.csv", outcome.predictions)
@@ -282,13 +364,7 @@ def _cluster(workers: int, scheduler: str):
         with client:
             yield client
         return
-    threads = max((os.cpu_count() or 1) // workers, 1)
-    environment = {
-        "KERAS_BACKEND": _backend(),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "TF_NUM_INTRAOP_THREADS": str(threads),
-        "OMP_NUM_THREADS": str(threads),
-    }
+    environment = {"KERAS_BACKEND": _backend(), "TF_CPP_MIN_LOG_LEVEL": "3"}
     with (
         LocalCluster(
             n_workers=workers,

@@ -1,10 +1,50 @@
 """Training as the papers did it: seeds, schedules, framework defaults, and a stop at the first NaN."""
 
+import os
+import warnings
+
 import keras
 import numpy as np
 
 from serkit import inspection, metrics, progress
 from serkit.errors import SerkitError, one_of
+
+
+def limit_threads() -> int:
+    """Compute on the same number of threads everywhere, and return it: 2, or ``$SERKIT_THREADS``.
+
+    TensorFlow's and BLAS' threads share out the terms of a sum, so that another number of threads gives other last
+    digits, which training makes grow. With a fixed number a run gives the same numbers whatever runs beside it, and on
+    machines with more or fewer cores. Many runs side by side use many cores; see ``--workers`` and ``--jobs``.
+
+    Raises:
+        SerkitError: ``$SERKIT_THREADS`` is no whole number of at least 1.
+    """
+    import threadpoolctl
+
+    given = os.environ.get("SERKIT_THREADS", "2")
+    if not given.isdigit() or int(given) < 1:
+        raise SerkitError(f"SERKIT_THREADS is {given!r}: give a whole number of at least 1")
+    threads = int(given)
+    threadpoolctl.threadpool_limits(threads)
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        if tf.config.threading.get_intra_op_parallelism_threads() != threads:
+            try:
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
+            except RuntimeError:
+                warnings.warn(
+                    f"TensorFlow computed before serkit could fix its threads at {threads}: the last digits may differ "
+                    "from those of other runs. Restart, and begin with serkit",
+                    stacklevel=2,
+                )
+    elif backend == "torch":
+        import torch
+
+        torch.set_num_threads(threads)
+    return threads
 
 
 def seed_everything(seed: int) -> None:

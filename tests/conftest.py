@@ -28,6 +28,14 @@ def _own_cache(tmp_path_factory):
         yield folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _threads():
+    """Before any test makes TensorFlow settle for another number."""
+    from serkit import training
+
+    training.limit_threads()
+
+
 @pytest.fixture(scope="session")
 def iemocap_miniature(_own_cache):
     from serkit.corpora import miniatures

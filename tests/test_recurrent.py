@@ -7,7 +7,7 @@ from keras import ops
 from layer_checks import check_layer
 
 from serkit.errors import SerkitError
-from serkit.layers import AdvancedGRU, AdvancedLSTM, WeightedPooling
+from serkit.layers import LSTM, AdvancedGRU, AdvancedLSTM, WeightedPooling
 
 BATCH, LENGTH, FEATURES, UNITS = 4, 13, 3, 6
 STEPS = (5, 3, 1)
@@ -278,3 +278,90 @@ def test_pooling_survives_half_precision_and_large_scores(inputs, mask):
     pooled = run(layer, 100 * inputs, mask=mask)
     assert pooled.dtype == np.float16
     assert np.isfinite(pooled).all()
+
+
+def gradients_of(layer, x, mask):
+    """Outputs, and gradients of a function of them with regard to inputs and weights, on any backend."""
+    factors = np.random.default_rng(1).standard_normal(layer(x).shape).astype("float32")
+    model_input = keras.Input(x.shape[1:])
+    masked = keras.Input(x.shape[1:2], dtype="bool")
+    scale = keras.layers.Dense(x.shape[-1], use_bias=False, kernel_initializer="identity")
+    model = keras.Model([model_input, masked], layer(scale(model_input), mask=masked))
+    # A step of plain gradient descent moves each weight by its gradient.
+    model.compile(keras.optimizers.SGD(1.0), loss=lambda true, predicted: ops.sum(true * predicted**2))
+    before = model.get_weights()
+    outputs = model.predict([x, mask], verbose=0)
+    model.train_on_batch([x, mask], factors)
+    return outputs, [old - new for old, new in zip(before, model.get_weights(), strict=True)]
+
+
+@pytest.mark.parametrize("holes", [False, True])
+@pytest.mark.parametrize("backwards", [False, True])
+@pytest.mark.parametrize("sequences", [False, True])
+@pytest.mark.parametrize("zeros", [False, True])
+def test_lstm_is_that_of_keras(inputs, mask, holes, backwards, sequences, zeros):
+    if holes:
+        mask = np.random.default_rng(3).random(mask.shape) < 0.5
+        mask[-1] = False
+    settings = {"go_backwards": backwards, "return_sequences": sequences, "zero_output_for_mask": zeros}
+    layers = [kind(UNITS, bias_initializer="normal", **settings) for kind in (LSTM, keras.layers.LSTM)]
+    for layer in layers:
+        layer.build(inputs.shape)
+        layer.set_weights(keras.tree.map_structure(lambda weight: weight, layers[0].get_weights()))
+    (outputs, slopes), (due, due_slopes) = (gradients_of(layer, inputs, mask) for layer in layers)
+    np.testing.assert_allclose(outputs, due, atol=1e-6)
+    for slope, due_slope in zip(slopes, due_slopes, strict=True):
+        assert np.abs(due_slope).max() > 1e-3
+        np.testing.assert_allclose(slope, due_slope, atol=1e-5)
+
+
+def test_lstm_as_a_layer(inputs, mask):
+    for wrapped in (LSTM, lambda units, **options: keras.layers.Bidirectional(LSTM(units, **options))):
+        directions = 1 if wrapped is LSTM else 2
+        check_layer(
+            lambda wrapped=wrapped: wrapped(UNITS, return_sequences=True),
+            inputs,
+            weights=directions * LSTM_WEIGHTS,
+        )
+        check_layer(lambda wrapped=wrapped: wrapped(UNITS), inputs, weights=directions * LSTM_WEIGHTS)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"recurrent_dropout": 0.5},
+        {"activation": "relu"},
+        {"use_bias": False},
+        {"return_state": True},
+        {"stateful": True},
+    ],
+)
+def test_lstm_with_other_settings_is_the_layer_of_keras(inputs, settings):
+    """They are no part of the operation."""
+    ours, plain = (kind(UNITS, **settings) for kind in (LSTM, keras.layers.LSTM))
+    due, outputs = plain(inputs), None
+    ours.build(inputs.shape)
+    ours.set_weights(plain.get_weights())
+    outputs = ours(inputs)
+    for one, other in zip(keras.tree.flatten(outputs), keras.tree.flatten(due), strict=True):
+        np.testing.assert_allclose(ops.convert_to_numpy(one), ops.convert_to_numpy(other), atol=1e-6)
+
+
+def test_lstm_takes_a_first_state(inputs):
+    ours, plain = LSTM(UNITS), keras.layers.LSTM(UNITS)
+    state = [np.full((BATCH, UNITS), value, "float32") for value in (0.5, -1)]
+    due = plain(inputs, initial_state=state)
+    ours.build(inputs.shape)
+    ours.set_weights(plain.get_weights())
+    np.testing.assert_allclose(ours(inputs, initial_state=state), due, atol=1e-6)
+
+
+def test_lstm_drops_what_that_of_keras_drops(inputs):
+    outputs = []
+    for kind in (LSTM, keras.layers.LSTM):
+        layer = kind(
+            UNITS, dropout=0.5, seed=7, return_sequences=True, kernel_initializer="ones", recurrent_initializer="zeros"
+        )
+        outputs.append(ops.convert_to_numpy(layer(inputs, training=True)))
+    np.testing.assert_allclose(*outputs, atol=1e-6)
+    assert not np.allclose(outputs[0], ops.convert_to_numpy(layer(inputs)), atol=1e-3)

@@ -273,3 +273,95 @@ def test_half_written_folders_of_dead_processes_are_swept(tmp_path):
     study.Study(tmp_path, run).complete(SPECS[:1])
     assert not dead.exists()
     assert alive.exists()
+
+
+WIDTH = 3
+
+
+def small_network(rate):
+    import keras
+
+    from serkit import layers
+
+    inputs = keras.Input((None, 2))
+    hidden = keras.layers.Dropout(0.3)(keras.layers.BatchNormalization()(layers.LSTM(WIDTH)(inputs)))
+    network = keras.Model(inputs, keras.layers.Dense(1)(hidden))
+    network.compile(keras.optimizers.Adam(rate), "mse", metrics=["mae"])
+    return network
+
+
+def learning(rate, seed, network_of=study.compiled):
+    import keras
+
+    from serkit import training
+
+    training.seed_everything(seed)
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((24, 5, 2)).astype("float32"), rng.standard_normal((24, 1)).astype("float32")
+    network = network_of(small_network, rate)
+    history = training.fit(network, x, 2, [rate, rate / 2], y=y, batch_size=8, validation_data=(x, y))
+    predicted = pd.DataFrame({"id": "a", "p": keras.ops.convert_to_numpy(network(x))[:, 0].astype(float)})
+    return study.Outcome(predicted, history.drop(columns="seconds"), network)
+
+
+def learning_anew(rate, seed):
+    return learning(rate, seed, lambda build, *arguments: build(*arguments))
+
+
+@pytest.fixture
+def no_networks(monkeypatch):
+    monkeypatch.setattr(study, "_networks", study._Networks())
+
+
+def test_a_network_that_is_used_again_gives_the_numbers_of_a_new_one(tmp_path, no_networks):
+    specs = study.grid(seed=[0, 1, 2], rate=[0.01, 0.1])
+    tables = []
+    for folder, function in (("again", learning), ("anew", learning_anew)):
+        one = study.Study(tmp_path / folder, function)
+        runs = one.complete(specs)
+        weights = [weight for _, run in runs.iterrows() for weight in one.model(run).get_weights()]
+        tables.append((one.predictions(runs), one.histories(runs), weights))
+    for first, second in zip(*(tables[number][:2] for number in (0, 1)), strict=True):
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
+    for first, second in zip(*(tables[number][2] for number in (0, 1)), strict=True):
+        np.testing.assert_array_equal(first, second)
+    assert len(study._networks.idle) == 2, "six runs, one network for each learning rate"
+    assert tables[0][0].groupby(["seed", "rate"])["p"].first().nunique() == 6
+
+
+def test_a_network_is_not_used_again_where_what_builds_it_changed(tmp_path, no_networks, monkeypatch):
+    one = study.Study(tmp_path, learning)
+    one.complete(study.grid(seed=[0], rate=[0.1]))
+    monkeypatch.setitem(globals(), "WIDTH", 4)
+    study.Study(tmp_path, learning).complete(study.grid(seed=[0], rate=[0.1]))
+    narrow, wide = (network for _, network in study._networks.idle)
+    assert narrow.count_params() < wide.count_params()
+
+
+def test_one_run_never_gets_a_network_twice_and_outside_runs_all_are_new(no_networks):
+    import keras
+
+    assert study.compiled(small_network, 0.1) is not study.compiled(small_network, 0.1)
+    keras.utils.clear_session()
+    with study._networks.of_one_run():
+        first, second = (study.compiled(small_network, 0.1) for _ in range(2))
+    keras.utils.clear_session()  # as every run does
+    with study._networks.of_one_run():
+        third, fourth, fifth = (study.compiled(small_network, 0.1) for _ in range(3))
+    assert {id(first), id(second)} == {id(third), id(fourth)}
+    assert len({id(third), id(fourth), id(fifth)}) == 3
+
+
+def test_networks_of_a_failed_run_are_not_used_again_and_few_are_kept(no_networks):
+    def failing_run():
+        with study._networks.of_one_run():
+            study.compiled(small_network, 0.1)
+            raise SerkitError("the loss is nan")
+
+    with pytest.raises(SerkitError):
+        failing_run()
+    assert not study._networks.idle
+    with study._networks.of_one_run():
+        for rate in np.linspace(0.1, 1, study.IDLE + 2):
+            study.compiled(small_network, float(rate))
+    assert len(study._networks.idle) == study.IDLE

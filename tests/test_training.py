@@ -1,5 +1,9 @@
 """Seeds, schedules, PyTorch's defaults and the stop at NaN."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pandas as pd
@@ -24,6 +28,33 @@ def small_model(decay=0.0):
 @pytest.fixture
 def data(random):
     return random.normal(size=(40, 3)).astype("float32"), random.normal(size=(40, 1)).astype("float32")
+
+
+def test_threads_are_fixed_before_anything_is_computed():
+    """In a process of its own: TensorFlow takes the number once."""
+    code = (
+        "import numpy as np, hashlib; from serkit import training; threads = training.limit_threads(); import keras;"
+        "training.seed_everything(0);"
+        "net = keras.Sequential([keras.Input((64, 64, 1)), keras.layers.Conv2D(8, 3), keras.layers.Flatten(),"
+        "keras.layers.Dense(1)]); net.compile('sgd', 'mse'); x = np.random.default_rng(0).random((16, 64, 64, 1));"
+        "net.fit(x, x[:, 0, 0], verbose=0); w = b''.join(one.tobytes() for one in net.get_weights());"
+        "print(threads, hashlib.sha256(w).hexdigest())"
+    )
+
+    def outcome(**variables):
+        command = [sys.executable, "-c", code]
+        return subprocess.run(command, env=os.environ | variables, capture_output=True, text=True, check=True).stdout
+
+    plain = outcome()
+    assert plain.startswith("2 ")
+    assert outcome(TF_NUM_INTRAOP_THREADS="4", OMP_NUM_THREADS="4") == plain
+    assert outcome(SERKIT_THREADS="1").startswith("1 ")
+
+
+def test_a_number_of_threads_that_is_none(monkeypatch):
+    monkeypatch.setenv("SERKIT_THREADS", "all")
+    with pytest.raises(SerkitError, match="SERKIT_THREADS is 'all'"):
+        training.limit_threads()
 
 
 def test_one_seed_fixes_everything(data):

@@ -10,9 +10,10 @@ import pkgutil
 
 from serkit.layers.convolution import CropToMatch, LongConv1D, PadToMultiple
 from serkit.layers.pooling import AttentionPooling2D, BilinearPooling2D, WeightedPooling
-from serkit.layers.recurrent import AdvancedGRU, AdvancedLSTM
+from serkit.layers.recurrent import LSTM, AdvancedGRU, AdvancedLSTM
 
 __all__ = [
+    "LSTM",
     "AdvancedGRU",
     "AdvancedLSTM",
     "AttentionPooling2D",

@@ -1,4 +1,8 @@
-"""Recurrent layers of tao2018: the advanced LSTM and its GRU sibling.
+"""Recurrent layers: the LSTM as one operation, and tao2018's advanced LSTM with its GRU sibling.
+
+Keras on TensorFlow walks a sequence in a loop of small operations, whose calls cost more than their work where
+layers are as small as most of speech emotion recognition's. TensorFlow has an operation for a whole sequence, which
+`LSTM` uses, and `AdvancedLSTM` for what lies between two combinations.
 
 Fei Tao and Gang Liu, "Advanced LSTM: a study about better time dependency modeling in emotion recognition", ICASSP
 2018, section 4.2; the equation numbers below are the paper's.
@@ -20,6 +24,70 @@ from keras import ops
 from serkit.errors import SerkitError, one_of
 
 COMBINATIONS = ("learned", "mean")
+WIDEST_IN_ONE_OPERATION = 64  # units; measured by tests/benchmarks/recurrent.py
+
+
+@keras.saving.register_keras_serializable("serkit")
+class LSTM(keras.layers.LSTM):
+    """`keras.layers.LSTM`, with the same settings, weights and results, and faster on a processor.
+
+    On TensorFlow, without a GPU and up to `WIDEST_IN_ONE_OPERATION` units, a sequence is one operation instead of a
+    loop over its frames. In every other case, and with settings that this operation lacks (recurrent dropout, states
+    that are handed on or returned, other activations, no bias), it is the Keras layer itself.
+
+    >>> import numpy as np
+    >>> tuple(LSTM(4, return_sequences=True)(np.zeros((2, 7, 3))).shape)
+    (2, 7, 4)
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        cell = self.cell
+        self.plain = (
+            (cell.activation, cell.recurrent_activation, cell.use_bias, cell.recurrent_dropout)
+            == (keras.activations.tanh, keras.activations.sigmoid, True, 0)
+        ) and not (self.stateful or self.return_state or self.unroll)
+        if self._is_one_operation():
+            self.supports_jit = False  # XLA does not know the operation
+
+    def _is_one_operation(self) -> bool:
+        return self.plain and _in_one_operation(self.units, self.compute_dtype)
+
+    def call(self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False) -> Any:
+        """Run over the frames, as `keras.layers.LSTM` does.
+
+        Args:
+            sequences: (B, T, D).
+            initial_state: as in Keras.
+            mask: (B, T), false for frames to pass over; the output there is that of the frame before.
+            training: as in Keras.
+
+        Returns:
+            (B, T, units) if `return_sequences`, in reverse order if `go_backwards`; else (B, units), the last one.
+        """
+        if initial_state is not None or not self._is_one_operation():
+            return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+        if training and self.dropout:
+            kept = ops.ones_like(sequences[:, 0])  # the same at all frames
+            kept = keras.random.dropout(kept, self.dropout, seed=self.cell.seed_generator)
+            sequences = sequences * kept[:, None]
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            sequences = _take_frames(sequences, _valid_first(mask))
+        zeros = ops.zeros((ops.shape(sequences)[0], self.units))
+        weights = self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
+        hidden, _ = _run_in_one_operation(ops.transpose(sequences, (1, 0, 2)), *weights, zeros, zeros)
+        hidden = ops.transpose(hidden, (1, 0, 2))
+        if mask is None:
+            return hidden if self.return_sequences else hidden[:, -1]
+        count = ops.cumsum(ops.cast(mask, "int32"), axis=1)  # valid frames so far
+        passed = ops.where(count[..., None] > 0, _take_frames(hidden, ops.maximum(count - 1, 0)), 0)
+        if self.zero_output_for_mask:
+            passed = ops.where(mask[..., None], passed, 0)
+        return passed if self.return_sequences else passed[:, -1]
 
 
 class _Block(keras.layers.Layer):
@@ -90,7 +158,17 @@ class _LSTMBlock(_Block):
     def call(self, inputs: Any, states: list) -> tuple[Any, list]:
         hidden, cell = states  # h' and C', each (B, units)
         hiddens, cells = [], []
-        for frame in self.project(inputs, self.bias):
+        if self.frames > 2 and _in_one_operation(self.units, self.compute_dtype):
+            # The last frame's cell is a combination, so all but that one.
+            whole = ops.transpose(ops.reshape(inputs, (-1, self.frames, self.features)), (1, 0, 2))
+            weights = self.kernel, self.recurrent_kernel, self.bias
+            passed = _run_in_one_operation(whole[:-1], *weights, hidden, cell)
+            hiddens, cells = (ops.unstack(one, self.frames - 1) for one in passed)
+            hidden, cell = hiddens[-1], cells[-1]
+            projected = [ops.matmul(whole[-1], self.kernel) + self.bias]
+        else:
+            projected = self.project(inputs, self.bias)
+        for frame in projected:
             gates = frame + ops.matmul(hidden, self.recurrent_kernel)
             i, f, candidate, o = ops.split(gates, 4, axis=-1)
             cell = ops.sigmoid(f) * cell + ops.sigmoid(i) * ops.tanh(candidate)  # (6), (7)
@@ -200,10 +278,7 @@ class _AdvancedRecurrent(keras.layers.Layer):
         mask = ops.cast(mask, "bool")
         if self.go_backwards:
             mask = ops.flip(mask, axis=1)
-        # Bring the valid frames to the front, in their order, so that blocks count from the first of them.
-        length = ops.shape(inputs)[1]
-        position = ops.arange(length)
-        order = ops.argsort(ops.where(mask, position, position + length), axis=1)
+        order = _valid_first(mask)  # so that blocks count from the first valid frame
         outputs = self._run(_take_frames(inputs, order))
         if self.return_sequences:
             outputs = _take_frames(outputs, ops.argsort(order, axis=1))
@@ -332,6 +407,58 @@ class AdvancedGRU(_AdvancedRecurrent):
     """
 
     block = _GRUBlock
+
+
+def _valid_first(mask: Any) -> Any:
+    """The frames' order, (B, T), that brings those which `mask`, (B, T), holds true to the front."""
+    length = ops.shape(mask)[1]
+    position = ops.arange(length)
+    return ops.argsort(ops.where(mask, position, position + length), axis=1)
+
+
+def _in_one_operation(units: int, dtype: str) -> bool:
+    """Whether TensorFlow's operation for a whole LSTM is there, and faster than a loop.
+
+    On a GPU Keras has cuDNN. On a processor the loop's matrix products use all threads, and win in wide layers.
+    """
+    if keras.backend.backend() != "tensorflow" or dtype != "float32" or units > WIDEST_IN_ONE_OPERATION:
+        return False
+    import tensorflow as tf
+
+    return not tf.config.list_physical_devices("GPU")
+
+
+def _run_in_one_operation(
+    inputs: Any, kernel: Any, recurrent_kernel: Any, bias: Any, hidden: Any, cell: Any
+) -> tuple[Any, Any]:
+    """Hidden states and cells of an LSTM, each (T, B, units), from inputs (T, B, D) and the states before the first.
+
+    The weights are those of `keras.layers.LSTM`. ``BlockLSTM`` has the gates in another order (input, candidate,
+    forget, output); its successor ``BlockLSTMV2`` has ours, and a wrong gradient (TensorFlow 2.21: it is that of
+    ``BlockLSTM``).
+    """
+    import tensorflow as tf
+
+    def reordered(weights: Any) -> Any:
+        i, f, candidate, o = ops.split(ops.convert_to_tensor(weights), 4, axis=-1)
+        return ops.concatenate([i, candidate, f, o], axis=-1)
+
+    no_peephole = ops.zeros(hidden.shape[-1:])
+    outputs = tf.raw_ops.BlockLSTM(
+        seq_len_max=tf.cast(tf.shape(inputs)[0], tf.int64),
+        x=inputs,
+        cs_prev=cell,
+        h_prev=hidden,
+        w=reordered(ops.concatenate([kernel, recurrent_kernel], axis=0)),
+        wci=no_peephole,
+        wcf=no_peephole,
+        wco=no_peephole,
+        b=reordered(bias),
+        forget_bias=0.0,
+        cell_clip=-1.0,
+        use_peephole=False,
+    )
+    return outputs.h, outputs.cs
 
 
 def _take_frames(sequences: Any, order: Any) -> Any:
