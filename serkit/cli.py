@@ -233,8 +233,13 @@ def _summary(folder: Path) -> str:
     columns = ["table", "row", "metric", "published", "measured", "sd", "low", "high", "runs", "comparable"]
     lines = [measured[columns].to_string(index=False)] if len(measured) else ["no published number was measured"]
     if (tables / "comparisons.csv").is_file():
-        for one in pd.read_csv(tables / "comparisons.csv", keep_default_na=False).itertuples():
+        compared = pd.read_csv(tables / "comparisons.csv", keep_default_na=False)
+        for one in compared.itertuples():
             why = f" ({one.why})" if one.why else ""
-            lines.append(f"{one.better} above {one.worse} in {one.metric}, table {one.table}: {one.verdict}{why}")
+            lines.append(f"{one.better} better than {one.worse}, table {one.table}, {one.metric}: {one.verdict}{why}")
+            if one.made_by == "ours":
+                lines[-1] += "; not in the paper"
+            elif not one.comparable:
+                lines[-1] += "; not comparable"
     lines += [f"not comparable: {reason}" for reason in measured["why_not"].dropna().unique()]
     return "\n".join([*lines, f"results: {folder}", ""])

@@ -7,6 +7,7 @@ import pandas as pd
 
 from serkit.errors import SerkitError
 
+_ARROW_ROOM, _MOST_GROWTH = 12, 1.5  # points between two boxes; of a figure
 _RUN_COLUMNS = ("dataset", "dimension", "setting", "share", "fold", "seed")
 # Okabe and Ito (2008): eight colours that remain apart under every common colour-vision deficiency.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]
@@ -285,7 +286,7 @@ def _legend_bars(claims: pd.DataFrame) -> list:
 
 
 def boxes(axis, nodes: dict[str, tuple], arrows: Sequence[tuple] = (), fontsize: float = 9) -> None:
-    """Draw a network as boxes and arrows.
+    """Draw a network as boxes and arrows; the figure becomes larger where boxes leave an arrow too little room.
 
     Args:
         axis: where; its frame is taken away, and its limits are set so that all boxes are inside.
@@ -309,18 +310,36 @@ def boxes(axis, nodes: dict[str, tuple], arrows: Sequence[tuple] = (), fontsize:
         size = fontsize if text else fontsize / 4
         drawn[name] = axis.text(x, y, text or " ", ha="center", va="center", fontsize=size, bbox=style, zorder=3)
     _make_room(axis, list(drawn.values()))
+    if _enlarge(axis.figure, [(drawn[begin], drawn[end]) for begin, end, *_ in arrows]):
+        _make_room(axis, list(drawn.values()))
     for begin, end, *rest in arrows:
         label, bend = [*rest, "", 0.0][:2] if not rest else [*rest, 0.0][:2]
         start, stop = drawn[begin].get_position(), drawn[end].get_position()
         look = {"arrowstyle": "-|>", "color": "0.3", "connectionstyle": f"arc3,rad={bend}", "shrinkA": 1, "shrinkB": 1}
         look |= {"patchA": drawn[begin].get_bbox_patch(), "patchB": drawn[end].get_bbox_patch()}
-        axis.annotate("", stop, start, arrowprops=look, zorder=2)
+        # Above the boxes: a box knows its size at a new resolution only once it is drawn, and the arrow ends there.
+        axis.annotate("", stop, start, arrowprops=look, zorder=4)
         if label:
             (x, y), (to_x, to_y) = axis.transData.transform([start, stop])
             middle = (x + to_x + bend * (to_y - y)) / 2, (y + to_y - bend * (to_x - x)) / 2
             paper = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none"}
             place = axis.transData.inverted().transform(middle)
-            axis.text(*place, label, ha="center", va="center", fontsize=0.85 * fontsize, bbox=paper, zorder=2.5)
+            axis.text(*place, label, ha="center", va="center", fontsize=0.85 * fontsize, bbox=paper, zorder=5)
+
+
+def _enlarge(figure, pairs: list[tuple]) -> bool:
+    """Make a figure so large that there is room for an arrow between the boxes of each pair; say whether it was not."""
+    room, growth = _ARROW_ROOM * figure.dpi / 72, np.ones(2)
+    for pair in pairs:
+        boxes_drawn = [text.get_bbox_patch().get_window_extent() for text in pair]
+        (left, bottom), (right, top) = [(box.x0 + box.width / 2, box.y0 + box.height / 2) for box in boxes_drawn]
+        apart = np.abs([right - left, top - bottom])
+        needed = room + np.mean([box.size for box in boxes_drawn], axis=0)
+        along = int(np.argmax(apart - needed))  # boxes need room beside or above one another, not both
+        if 0 < apart[along] < needed[along]:
+            growth[along] = max(growth[along], needed[along] / apart[along])
+    figure.set_size_inches(figure.get_size_inches() * np.minimum(growth, _MOST_GROWTH))
+    return bool((growth > 1).any())
 
 
 def _make_room(axis, texts: list) -> None:

@@ -1,15 +1,19 @@
 """Results on disk, and measured numbers beside published ones.
 
 ``claims.csv`` has one row a published number. A measured one is marked comparable when the corpus is the paper's own
-and complete, and every setting on which that row depends is the paper's, or ours where the paper is silent. Otherwise
-``why_not`` says in short what is different; ``reasons.csv`` says it in full. ``comparisons.csv`` has one row a
-comparison that the paper makes, with its verdict. No number is typed by hand: published ones come from
-`serkit.papers`, measured ones from the study.
+and complete, and every setting on which that row depends is the paper's, or ours where the paper is silent;
+``depends_on`` names these settings, ``choices`` counts those that are ours. Otherwise ``why_not`` says in short what
+is different; ``reasons.csv`` says it in full. ``comparisons.csv`` has one row a comparison, with its verdict;
+``made_by`` says whether the paper makes it. No number is typed by hand: published ones come from `serkit.papers`,
+measured ones from the study.
 """
 
+import io
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +22,21 @@ import pandas as pd
 
 from serkit import files, metrics, papers, plots, statistics
 from serkit.corpora import Corpus
-from serkit.errors import SerkitError
+from serkit.errors import SerkitError, one_of
 
 CLAIM_COLUMNS = [
-    "paper", "table", "row", "metric", "published", "measured", "sd", "low", "high", "runs", "depends_on", "comparable",
-    "why_not",
+    "paper", "table", "row", "metric", "published", "measured", "sd", "low", "high", "runs", "depends_on", "choices",
+    "comparable", "why_not",
 ]  # fmt: skip
 COMPARISON_COLUMNS = [
     "paper", "table", "better", "worse", "metric", "published", "measured", "low", "high", "p", "speakers", "seeds",
-    "unit", "verdict", "why",
+    "unit", "verdict", "why", "made_by", "comparable", "why_not",
 ]  # fmt: skip
 _LISTED_SETTINGS = 4
-_LONGEST_VALUE = 16
+_LONGEST_VALUE = 24
+_NONE = "none"
+_MADE_BY = ("paper", "ours")
+_DPI, _SHOWN_DPI = 150, 100  # of a figure's file, and of its size in a notebook
 _LOWER_IS_BETTER = (metrics.rmse,)
 
 
@@ -42,14 +49,25 @@ class Results:
         settings: the notebook's parameters.
         note: stands beside the corpus on every figure, such as that its labels are a proxy.
         reasons: further ones why the numbers must not be compared with the paper's.
+        current: gives the parameters as they are now. Scores, claims, comparisons and findings are refused when a
+            setting is no longer the one in `settings`: they would not say with what they were made. None: unchecked.
 
     Attributes:
         folder: where everything goes.
         note: as given; it may be set later.
     """
 
-    def __init__(self, key: str, corpus: Corpus, settings: dict[str, Any], note: str = "", reasons: Iterable[str] = ()):
+    def __init__(
+        self,
+        key: str,
+        corpus: Corpus,
+        settings: dict[str, Any],
+        note: str = "",
+        reasons: Iterable[str] = (),
+        current: Callable[[], dict[str, Any]] | None = None,
+    ):
         self.paper, self.corpus, self.settings, self.note = papers.find(key), corpus, settings, note
+        self._current = current
         self.folder = Path(settings["out"]).resolve()
         self._reasons = [*_corpus_reasons(self.paper, corpus), *_setting_reasons(self.paper, settings)]
         self._comparisons: dict[tuple, dict] = {}
@@ -62,15 +80,17 @@ class Results:
         return tuple(reason.full for reason in self._reasons)
 
     def not_comparable(self, reason: str, affects: Iterable[str] | None = None) -> None:
-        """Add a reason why numbers must not be compared with the paper's.
+        """Add a reason why numbers must not be compared with the paper's; one that is there already is left alone.
 
         Args:
             reason: in full; up to a colon it is what stands in ``claims.csv``.
-            affects: "table 1", "row BLSTM", ...; None for everything.
+            affects: "table 1", "row BLSTM", "metric test CCC" or several of these, as in "table 1 row BLSTM"; None
+                for everything.
         """
-        self._reasons.append(
-            _Reason(reason.split(":", maxsplit=1)[0], reason, "other", None if affects is None else tuple(affects))
-        )
+        short, affects = reason.split(":", maxsplit=1)[0], None if affects is None else tuple(affects)
+        added = _Reason(short, reason, "other", affects)
+        if added not in self._reasons:  # a cell that is run again
+            self._reasons.append(added)
 
     @property
     def label(self) -> str:
@@ -84,13 +104,23 @@ class Results:
         return values
 
     def figure(self, name: str, figure) -> None:
-        """Save a figure as ``figures/<name>.png`` and ``.pdf``, the corpus named in its corner."""
+        """Save a figure as ``figures/<name>.png``, the corpus named in its corner; show it, and close it.
+
+        It is drawn once: what a notebook shows is the file. With the environment variable ``SERKIT_PDF`` set to 1
+        there is a ``.pdf`` too.
+        """
+        import matplotlib.pyplot as plt
+
         figure.text(1, -0.01, f"{self.paper.key} on {self.label}", ha="right", va="top", fontsize=8, color="0.4")
-        for suffix in ("png", "pdf"):
-            path = self.folder / "figures" / f"{_file_name(name)}.{suffix}"
-            with files.atomic(path) as temporary:
-                metadata = {"CreationDate": None} if suffix == "pdf" else None  # the same figure, the same file
-                figure.savefig(temporary, format=suffix, dpi=150, bbox_inches="tight", metadata=metadata)
+        path, drawn = self.folder / "figures" / f"{_file_name(name)}.png", io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=_DPI, bbox_inches="tight")
+        with files.atomic(path) as temporary:
+            temporary.write_bytes(drawn.getvalue())
+        if os.environ.get("SERKIT_PDF") == "1":
+            with files.atomic(path.with_suffix(".pdf")) as temporary:  # without a date: the same figure, the same file
+                figure.savefig(temporary, format="pdf", bbox_inches="tight", metadata={"CreationDate": None})
+        plt.close(figure)  # or the notebook would draw it again
+        _show(drawn.getvalue())
 
     def scores(
         self,
@@ -101,7 +131,12 @@ class Results:
         percent: bool = True,
         name: str = "scores",
     ) -> pd.DataFrame:
-        """Save `score_table` as ``tables/<name>.csv`` and return it."""
+        """Save `score_table` as ``tables/<name>.csv`` and return it.
+
+        Raises:
+            SerkitError: a setting was changed after the notebook began.
+        """
+        self._refuse_changed()
         return self.table(name, score_table(predictions, measures, pooled, by, percent))
 
     def claims(self, measured: pd.DataFrame) -> pd.DataFrame:
@@ -114,17 +149,21 @@ class Results:
         Returns:
             What is worth reading: measured rows first, then those that the paper cites. The file has one row a
             published number, columns `CLAIM_COLUMNS`.
+
+        Raises:
+            SerkitError: a setting was changed after the notebook began.
         """
+        self._refuse_changed()
         published = papers.published(self.paper.key).rename(columns={"value": "published"})
         measured = measured.reindex(columns=list(dict.fromkeys([*measured.columns, "sd", "low", "high", "runs"])))
         claims = published.merge(measured, on=["table", "row", "metric"], how="left")
         there = claims["measured"].notna()
-        reasons = [
-            [reason for reason in self._reasons if reason.touches(claim.table, claim.row)]
-            for claim in claims.itertuples()
-        ]
+        places = list(zip(claims["table"], claims["row"], claims["metric"], strict=True))
+        reasons = [self._reasons_of(*place) for place in places]
+        settings = [self._settings_of(*place) for place in places]
         claims["why_not"] = [_in_short(found) for found in reasons]
-        claims["depends_on"] = [", ".join(one.name for one in found if one.name) for found in reasons]
+        claims["depends_on"] = [", ".join(found) for found in settings]
+        claims["choices"] = [sum(self.paper.parameters[name].source == "ours" for name in found) for found in settings]
         claims["comparable"] = there & np.array([not found for found in reasons])
         claims.loc[~there, ["depends_on", "why_not"]] = ["", "not measured here"]
         claims.loc[~there & (claims["origin"] == "cited"), "why_not"] = "earlier work, published only"
@@ -146,6 +185,7 @@ class Results:
         relative: bool = False,
         rows: dict[str, str] | None = None,
         columns: Sequence[str] = ("label", "predicted"),
+        made_by: str = "paper",
     ) -> pd.DataFrame:
         """Compare models as the paper does; add the comparisons to ``comparisons.csv`` and return them.
 
@@ -161,14 +201,23 @@ class Results:
             relative: compare by first / second - 1, in percent.
             rows: model in `predictions` -> its row in the table, where they differ.
             columns: what the metrics take.
+            made_by: "paper", or "ours" for pairs that the paper does not compare. The column reads "paper, cited"
+                where one of the two printed numbers is earlier work's: ours is then of another network.
+
+        Raises:
+            SerkitError: a setting was changed after the notebook began, or `made_by` is neither.
         """
-        printed = papers.table(self.paper.key, table).set_index(["row", "metric"])["value"]
+        self._refuse_changed()
+        one_of(made_by, _MADE_BY, "maker of a comparison")
+        printed = papers.table(self.paper.key, table).set_index(["row", "metric"])
         models, rows, added = dict(list(predictions.groupby("model", sort=False))), rows or {}, []
         for better, worse in pairs:
             if better not in models or worse not in models:
                 continue
             for name, metric in measures.items():
-                numbers = [printed.get((rows.get(model, model), name), np.nan) for model in (better, worse)]
+                cells = [(rows.get(model, model), name) for model in (better, worse)]
+                numbers = [printed["value"].get(cell, np.nan) for cell in cells]
+                cited = made_by == "paper" and "cited" in [printed["origin"].get(cell) for cell in cells]
                 published = 100 * (numbers[0] / numbers[1] - 1) if relative else numbers[0] - numbers[1]
                 measured = statistics.paired_difference(
                     models[better], models[worse], metric, pooled=pooled, relative=relative, columns=columns
@@ -187,6 +236,8 @@ class Results:
                         },
                         "p": round(measured.p, 4), "speakers": measured.speakers, "seeds": measured.seeds,
                         "unit": "%" if relative else "points" if percent else "", "verdict": found, "why": why,
+                        "made_by": "paper, cited" if cited else made_by,
+                        **self._comparable(table, cells, made_by, cited),
                     }
                 )  # fmt: skip
         self._comparisons |= {
@@ -235,10 +286,20 @@ class Results:
         return Audio(signal, rate=rate)
 
     def findings(self):
-        """What came out of each comparison, as Markdown: one line a comparison, with its verdict."""
+        """What came out of each comparison, as Markdown: one line a comparison, with its verdict; ours come last.
+
+        Raises:
+            SerkitError: a setting was changed after the notebook began.
+        """
         from IPython.display import Markdown
 
-        lines = [_sentence(one) for one in self._comparisons.values()] or ["Nothing was compared."]
+        self._refuse_changed()
+        partly = not self._nowhere_comparable()
+        own = [one for one in self._comparisons.values() if one["made_by"] == "ours"]
+        lines = [_sentence(one, partly) for one in self._comparisons.values() if one["made_by"] != "ours"]
+        lines = lines or ["Nothing that the paper compares was compared." if own else "Nothing was compared."]
+        if own:
+            lines += ["", "Not in the paper:", "", *(_sentence(one) for one in own)]
         if self._reasons:
             lines += ["", "What differs from the paper stands at the top, and in `reasons.csv`."]
         return Markdown("\n".join([self._comparability(), "", *lines]))
@@ -248,11 +309,50 @@ class Results:
         lines = [f"* {reason.full}{reason.where}" for reason in self._reasons]
         return "\n".join([self._comparability(), "", *lines]).strip()
 
+    def _refuse_changed(self) -> None:
+        now = self._current() if self._current else {}
+        for name, parameter in self.paper.parameters.items():
+            if parameter.source != "place" and name in now and now[name] != self.settings[name]:
+                raise SerkitError(
+                    f"{name} was {self.settings[name]!r} when the notebook began and is {now[name]!r} now: run the "
+                    "cell with begin again, and all below it"
+                )
+
+    def _reasons_of(self, table: int, row: str, metric: str) -> list["_Reason"]:
+        """Why a printed number and ours must not be compared."""
+        return [reason for reason in self._reasons if _touches(reason.affects, table, row, metric)]
+
+    def _settings_of(self, table: int, row: str, metric: str) -> list[str]:
+        """The settings on which a printed number depends."""
+        return [
+            name
+            for name, parameter in self.paper.parameters.items()
+            if parameter.source in ("paper", "ours") and _touches(parameter.affects, table, row, metric)
+        ]
+
+    def _comparable(self, table: int, cells: list[tuple[str, str]], made_by: str, cited: bool) -> dict[str, Any]:
+        """Whether a comparison may be set beside the paper's, as columns."""
+        if made_by == "ours":
+            return {"comparable": False, "why_not": "the paper does not compare them"}
+        reasons = [reason for cell in cells for reason in self._reasons_of(table, *cell)]
+        reasons = [_Reason("earlier work's number", "", "other")] * cited + list(dict.fromkeys(reasons))
+        return {"comparable": not reasons, "why_not": _in_short(reasons)}
+
+    def _nowhere_comparable(self) -> bool:
+        return any(reason.affects is None for reason in self._reasons)
+
     def _comparability(self) -> str:
-        if any(reason.affects is None for reason in self._reasons):
+        if self._nowhere_comparable():
             return f"**Not comparable** with the paper's numbers ({self.label})."
-        choices = sum(one.source == "ours" for one in self.paper.parameters.values())
-        ours = f"with {choices} choices of ours where the paper is silent" if choices else "every setting as published"
+        printed = papers.published(self.paper.key)
+        printed = printed[printed["origin"] == "paper"]
+        places = zip(printed["table"], printed["row"], printed["metric"], strict=True)
+        settings = [self._settings_of(*place) for place in places]
+        choices = [sum(self.paper.parameters[name].source == "ours" for name in found) for found in settings]
+        least, most = min(choices, default=0), max(choices, default=0)
+        count = f"{most} choice{'s' * (most != 1)}" if least == most else f"{least} to {most} choices"
+        each = "" if least == most else ", depending on the row"
+        ours = f"with {count} of ours where the paper is silent{each}" if most else "every setting as published"
         text = f"**Comparable** with the paper: {self.corpus.title}, complete, {ours}"
         return text + (", but not everywhere." if self._reasons else ".")
 
@@ -276,10 +376,6 @@ class _Reason:
     affects: tuple[str, ...] | None = None
     name: str = ""
     stated: bool = False
-
-    def touches(self, table: int, row: str) -> bool:
-        places = (f"table {table}", f"row {row}", f"table {table} row {row}")
-        return self.affects is None or any(place in self.affects for place in places)
 
     @property
     def where(self) -> str:
@@ -449,18 +545,38 @@ def _setting_reasons(paper: papers.Paper, settings: dict[str, Any]) -> list[_Rea
     return [_setting_reason(one) for one in papers.differences(paper, settings)]
 
 
-def _setting_reason(one) -> _Reason:
-    """A setting that differs: what the paper states is told apart from what only our paper profile says."""
-    stated = one.source == "paper"
-    whose = "paper" if stated else "paper profile"
-    full = f"{one.name} = {one.value}; the paper says {one.published}"
-    if not stated:
-        full = f"{one.name} = {one.value}; our paper profile says {one.published}, the paper is silent"
-    short = f"{one.name} = {one.value} ({whose}: {one.published})"
-    if max(len(str(one.value)), len(str(one.published))) > _LONGEST_VALUE:
-        short = f"{one.name} (not the {whose}'s)"
-    kind = "the paper states another value" if stated else "the paper is silent"
-    return _Reason(short, full, kind, None if one.affects is None else tuple(one.affects), one.name, stated)
+def _setting_reason(one: papers.Difference) -> _Reason:
+    """A setting that differs. The paper says another value, or is silent, or says what cannot be followed."""
+    stated, ours = one.source == "paper", _in_words(one.published)
+    value, said = f"{one.name} = {_in_words(one.value)}", one.said or ours
+    if stated:
+        kind, full = "the paper states another value", f"{value}; the paper {'has' if said == _NONE else 'says'} {said}"
+    elif one.said:
+        kind = "cannot be followed"
+        full = f"{value}; our paper profile says {ours}, the paper says {said}, which cannot be followed"
+    else:
+        kind, full = "the paper is silent", f"{value}; our paper profile says {ours}, the paper is silent"
+    whose = f"paper: {_cut(said)}" if stated else f"paper profile: {_cut(ours)}"
+    affects = None if one.affects is None else tuple(one.affects)
+    return _Reason(f"{one.name} = {_cut(_in_words(one.value))} ({whose})", full, kind, affects, one.name, stated)
+
+
+def _in_words(value: Any) -> str:
+    """A setting's value as text: no brackets or quotation marks, and `_NONE` for an empty one."""
+    items = [str(item) for item in value if item != ""] if isinstance(value, list) else [str(value)]
+    return ", ".join(items) or _NONE
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 4].rstrip(" ,") + " ..."
+
+
+def _touches(affects: Sequence[str] | None, table: int, row: str, metric: str) -> bool:
+    """Whether what is named in `affects` bears on a number: "table 1", "row BLSTM", "table 1 metric UA", ..."""
+    if affects is None:
+        return True
+    parts = (f"table {table}", f"row {row}", f"metric {metric}")
+    return any(" ".join(some) in affects for count in (1, 2, 3) for some in combinations(parts, count))
 
 
 def _in_short(reasons: list[_Reason]) -> str:
@@ -472,8 +588,8 @@ def _in_short(reasons: list[_Reason]) -> str:
     return "; ".join(listed + ([f"and {more} more settings" if more > 1 else settings[-1]] if more > 0 else []))
 
 
-def _sentence(one: dict) -> str:
-    """A comparison in one line of Markdown."""
+def _sentence(one: dict, partly: bool = False) -> str:
+    """A comparison in one line of Markdown; `partly`: it says whether it is comparable, as not all of them are."""
     unit = f" {one['unit']}" if one["unit"] else ""
     line = f"* {one['better']} better than {one['worse']}, {one['metric']}: **{one['verdict']}**"
     line += f" ({one['why']})" if one["why"] else ""
@@ -482,7 +598,18 @@ def _sentence(one: dict) -> str:
     if np.isfinite(one["low"]):
         line += f" [{one['low']:+g}, {one['high']:+g}], p = {one['p']:.2g}"
     counts = [f"{one[name]} {name[: -1 if one[name] == 1 else None]}" for name in ("speakers", "seeds")]
-    return f"{line}; {', '.join(counts)}."
+    cited = "; one of the paper's two numbers is earlier work's" if one["made_by"] == "paper, cited" else ""
+    mark = f"; not comparable: {one['why_not']}" if partly and not one["comparable"] and not cited else ""
+    return f"{line}; {', '.join(counts)}{cited}{mark}."
+
+
+def _show(png: bytes) -> None:
+    """Show a drawn figure in a notebook; elsewhere, nothing."""
+    from IPython import get_ipython
+    from IPython.display import Image, display
+
+    if get_ipython():
+        display(Image(png, width=int.from_bytes(png[16:20]) * _SHOWN_DPI // _DPI))  # PNG: bytes 16 to 19 are its width
 
 
 def _file_name(name: str) -> str:

@@ -27,9 +27,8 @@ def check_that_results_say_miniature(folder: Path, key: str, corpus: str) -> Non
 
 
 def check_figures(folder: Path, names: set[str]) -> None:
-    """There are these figures and no others, as PNG and as PDF, and something is drawn in each."""
-    for suffix in ("png", "pdf"):
-        assert {path.stem for path in (folder / "figures").glob(f"*.{suffix}")} == names
+    """There are these figures and no others, and something is drawn in each."""
+    assert {path.stem for path in (folder / "figures").glob("*.png")} == names
     for name in names:
         image = matplotlib.image.imread(folder / "figures" / f"{name}.png")
         assert min(image.shape[:2]) > 300

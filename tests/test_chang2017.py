@@ -49,7 +49,9 @@ RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("results"), **GIVEN)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SERKIT_PDF", "1")  # whose text is read
+        return notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("results"), **GIVEN)
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,9 @@ def actors(tmp_path_factory):
 def acted(actors, tmp_path_factory):
     given = ONE | {"strict": False, "speaker_groups": 2, "epochs": 1}
     out = tmp_path_factory.mktemp("acted")
-    return notebooks.execute("chang2017", "ravdess", str(actors), "smoke", out, **given)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SERKIT_PDF", "1")
+        return notebooks.execute("chang2017", "ravdess", str(actors), "smoke", out, **given)
 
 
 @pytest.fixture(params=["folder", "learnt"])

@@ -90,12 +90,16 @@ def test_the_summary_says_what_was_measured_and_what_was_compared(executed, tmp_
     ]
     executed.claims = pd.DataFrame(rows, columns=report.CLAIM_COLUMNS)
     compared = {"table": 1, "better": "B", "worse": "A", "metric": "UA", "verdict": "undecided", "why": "2 speakers"}
-    pd.DataFrame([compared]).to_csv(tmp_path / "tables" / "comparisons.csv")
+    marks = [("paper", False), ("ours", False), ("paper", True)]
+    pd.DataFrame([compared | {"made_by": maker, "comparable": same} for maker, same in marks]).to_csv(
+        tmp_path / "tables" / "comparisons.csv"
+    )
     output = serkit("reproduce", "li2018", "--profile", "smoke").output
     assert "50.5" in output
     assert "56" in output
-    assert " B " not in output.split("B above")[0], "not measured, not listed"
-    assert "B above A in UA, table 1: undecided (2 speakers)" in output
+    assert " B " not in output.split("B better than")[0], "not measured, not listed"
+    verdict = "B better than A, table 1, UA: undecided (2 speakers)"
+    assert f"{verdict}; not comparable\n{verdict}; not in the paper\n{verdict}\n" in output
     assert "not comparable: epochs = 2 (paper: 50)\n" in output
     assert f"results: {tmp_path}" in output
 

@@ -1,5 +1,8 @@
 """What the figures show, read back from the drawn artists."""
 
+import io
+from itertools import pairwise
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -192,6 +195,41 @@ def test_boxes_are_inside_and_apart():
     assert arrows[0].arrow_patch.get_window_extent().x1 < end - drawn[1].width / 2 + 2
     x, y = texts["pooling"].get_position()
     assert (x, y) == pytest.approx((4.5, 1)), "halfway"
+
+
+@pytest.mark.parametrize("dpi", [50, 100, 150, 300])
+def test_arrows_reach_from_box_to_box_at_any_resolution(dpi):
+    """On the row through both middles, which the boxes' two lines of text leave free."""
+    figure, ((axis,),) = plots.axes(width=6)
+    text = "one\n\nother"
+    plots.boxes(axis, {"in": (0, 0, text, "yellow"), "out": (4, 0, text, "yellow")}, [("in", "out", "pooling")])
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=dpi, bbox_inches="tight")
+    drawn.seek(0)
+    image = plt.imread(drawn)[..., :3]
+    yellow = (image[..., 2] < 0.1) & (image[..., 0] > 0.9)
+    inside = np.flatnonzero(yellow.any(axis=0))
+    gap = np.flatnonzero(np.diff(inside) > 0.2 * dpi)
+    left, right = inside[gap[0]] + 1, inside[gap[0] + 1]  # where one box ends, and where the other begins
+    rows = np.flatnonzero(yellow.any(axis=1))
+    row, width = (rows[0] + rows[-1]) // 2, right - left
+    line = image[row - 2 : row + 3, left:right].max(axis=-1).min(axis=0) < 0.75
+    for part in (line[: width // 4], line[-width // 4 :]):
+        assert (~part).sum() * 72 / dpi < 2, "points between an arrow and its box"
+    middle = image[rows[0] : rows[-1] + 1, left + int(0.45 * width) : left + int(0.55 * width)].min(axis=-1)
+    assert (middle < 0.3).sum() > 5, "the label's text"
+
+
+def test_boxes_leave_room_for_the_arrows_between_them():
+    """In the figure as it is asked for, the boxes would touch."""
+    figure, ((axis,),) = plots.axes(width=4, height=2)
+    nodes = {name: (number, 0, f"a box\ncalled {name}") for number, name in enumerate("abcd")}
+    plots.boxes(axis, nodes, [("a", "b"), ("b", "c"), ("c", "d", "", 0.3)], fontsize=11)
+    figure.canvas.draw()
+    drawn = [text.get_bbox_patch().get_window_extent() for text in axis.texts[:4]]
+    gaps = [right.x0 - left.x1 for left, right in pairwise(drawn)]
+    assert min(gaps) * 72 / figure.dpi > 9, "points"
+    assert figure.get_size_inches()[1] == 2, "no higher than before"
 
 
 def test_an_arrow_to_nowhere():

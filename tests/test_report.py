@@ -1,5 +1,6 @@
 """Measured beside published: nothing is called comparable that is not."""
 
+import re
 from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
@@ -148,12 +149,43 @@ def test_what_the_paper_says_is_told_apart_from_what_our_profile_says(tmp_path, 
         "epochs = 14; the paper says 50",
     )
     claims = result.claims(report.measured_scores(predictions, 1))
-    short = "epochs = 14 (paper: 50); shapes (not the paper's); patience = 3 (paper profile: 15)"
+    short = "epochs = 14 (paper: 50); shapes = 1, 2, 3, 4, 5, 6 (paper: 1); patience = 3 (paper profile: 15)"
     assert claims["why_not"].iloc[0] == short, "what the paper states comes first"
-    assert saved(tmp_path, "claims")["depends_on"].dropna().unique().tolist() == ["patience, epochs, shapes"]
     kinds = saved(tmp_path, "reasons").set_index("reason")["kind"].to_dict()
     silent, stated = "the paper is silent", "the paper states another value"
     assert kinds == {"patience": silent, "epochs": stated, "shapes": stated}
+
+
+def test_what_the_paper_says_is_quoted_in_words(tmp_path, monkeypatch, predictions):
+    """No code of ours stands as a quotation, and what cannot be followed is no silence."""
+    stub(
+        monkeypatch,
+        papers.Difference("fold_limit", 1, 0, "paper", said="every fold"),
+        papers.Difference("classes", ["a"], [""], "paper", said="four classes"),
+        papers.Difference("style", "improvised", "", "paper"),
+        papers.Difference("merge", [""], ["excited=happy"], "paper"),
+        papers.Difference("top", 4000.0, 8000.0, "ours", said="0 to 11 kHz"),
+    )
+    result = results(tmp_path)
+    assert result.why_not == (
+        "fold_limit = 1; the paper says every fold",
+        "classes = a; the paper says four classes",
+        "style = improvised; the paper has none",
+        "merge = none; the paper says excited=happy",
+        "top = 4000.0; our paper profile says 8000.0, the paper says 0 to 11 kHz, which cannot be followed",
+    )
+    short = result.claims(report.measured_scores(predictions, 1))["why_not"].iloc[0]
+    assert short.startswith("fold_limit = 1 (paper: every fold); classes = a (paper: four classes); ")
+    kinds = saved(tmp_path, "reasons")["kind"].tolist()
+    assert kinds == ["the paper states another value"] * 4 + ["cannot be followed"]
+
+
+def test_long_values_are_cut_in_short_reasons(tmp_path, monkeypatch, predictions):
+    stub(monkeypatch, papers.Difference("crop_widths", [32] * 4, list(range(100, 120)), "paper"))
+    result = results(tmp_path)
+    short = result.claims(report.measured_scores(predictions, 1))["why_not"].iloc[0]
+    assert short == "crop_widths = 32, 32, 32, 32 (paper: 100, 101, 102, 103 ...)"
+    assert "118, 119" in result.why_not[0], "whole once"
 
 
 def test_many_reasons_are_short_in_the_table_and_whole_once(tmp_path, monkeypatch, predictions):
@@ -185,12 +217,68 @@ def test_a_setting_counts_only_where_it_matters(tmp_path, monkeypatch, predictio
     assert "* half of the folds: the others are not done (only table 7)" in banner
 
 
-def test_choices_of_ours_are_counted(tmp_path):
-    ours = sum(one.source == "ours" for one in papers.find("li2018").parameters.values())
-    assert ours > 0
-    banner = results(tmp_path).banner()
-    assert f"iemocap, complete, with {ours} choices of ours where the paper is silent." in banner
+def test_choices_of_ours_are_counted(tmp_path, predictions):
+    """For each row those on which it depends: li2018's choices of filter shapes bear on Figure 2 alone."""
+    result = results(tmp_path)
+    claims = result.claims(report.measured_scores(predictions, 1))
+    assert claims.loc[claims["measured"].notna(), "choices"].eq(2).all()
+    depends_on = saved(tmp_path, "claims").set_index("row").loc["CNN_TF_GAP", "depends_on"].iloc[0].split(", ")
+    assert {"pool_after", "gamma", "epochs"} <= set(depends_on)
+    assert not {"filter_heights", "seeds", "workers"} & set(depends_on)
+    ours = [name for name in depends_on if result.paper.parameters[name].source == "ours"]
+    assert len(ours) == 2
+    banner = result.banner()
+    assert "iemocap, complete, with 2 choices of ours where the paper is silent." in banner
     assert "every setting as published" not in banner
+
+
+def test_rows_may_depend_on_different_numbers_of_choices(tmp_path):
+    settings = {**papers.profile_values(papers.find("khorram2017"), "paper"), "out": str(tmp_path)}
+    banner = report.Results("khorram2017", corpus("recola"), settings).banner()
+    found = re.search(r"with (\d+) to (\d+) choices of ours where the paper is silent, depending on the row", banner)
+    ours = sum(one.source == "ours" for one in papers.find("khorram2017").parameters.values())
+    assert 0 < int(found[1]) < int(found[2]) < ours, "Figure 1's are among all of them"
+
+
+def test_a_reason_may_be_of_one_metric(tmp_path, monkeypatch, predictions):
+    stub(monkeypatch, papers.Difference("epochs", 1, 50, "paper", ("metric UA",)))
+    result = results(tmp_path)
+    result.not_comparable("half of the test", affects=["table 1 row CNN_TF_GAP metric WA"])
+    claims = result.claims(report.measured_scores(predictions, 1)).set_index(["row", "metric"])
+    found = claims.loc[claims["measured"].notna(), "comparable"].to_dict()
+    assert found == {
+        ("CNN_TF_GAP", "WA"): False, ("CNN_TF_GAP", "UA"): False,
+        ("CNN_TF_Att.pooling", "WA"): True, ("CNN_TF_Att.pooling", "UA"): False,
+    }  # fmt: skip
+
+
+def test_a_reason_given_again_is_there_once(tmp_path):
+    result = results(tmp_path)
+    for _ in range(2):  # a cell that is run again
+        result.not_comparable("half of the folds: the others are not done", affects=["table 7"])
+        result.not_comparable("the actors are others")
+    assert result.why_not == ("half of the folds: the others are not done", "the actors are others")
+
+
+def test_a_setting_changed_after_the_beginning_is_refused(tmp_path, predictions):
+    now = {**PAPER_SETTINGS, "out": str(tmp_path)}
+    result = report.Results("li2018", corpus(), dict(now), current=lambda: now)
+    now |= {"workers": 7, "out": "/elsewhere", "profile": "mine"}
+    measured = report.measured_scores(predictions, 1)
+    result.claims(measured)
+    now["epochs"] = 2
+    for refused in (
+        lambda: result.claims(measured),
+        lambda: result.comparisons(predictions, [PAIR]),
+        lambda: result.scores(predictions),
+        result.findings,
+    ):
+        with pytest.raises(
+            SerkitError, match=r"^epochs was 50 when the notebook began and is 2 now: run the cell with b"
+        ):
+            refused()
+    now["epochs"] = 50
+    result.findings()
 
 
 def zhao(tmp_path, name, **given):
@@ -253,7 +341,8 @@ def test_score_table(predictions):
     assert row["recall happy"] == pytest.approx(100 * (happy["predicted"] == "happy").mean(), abs=0.01)
 
 
-def test_figures_name_the_corpus_and_are_the_same_twice(tmp_path):
+def test_figures_name_the_corpus_and_are_the_same_twice(tmp_path, monkeypatch):
+    monkeypatch.setenv("SERKIT_PDF", "1")
     result = results(tmp_path, corpus(miniature=True))
     content = []
     for _ in range(2):
@@ -261,9 +350,30 @@ def test_figures_name_the_corpus_and_are_the_same_twice(tmp_path):
         axis.plot([1, 2])
         result.figure("line", figure)
         assert "li2018 on iemocap miniature (synthetic speech)" in [text.get_text() for text in figure.texts]
-        plt.close(figure)
         content.append([(tmp_path / "figures" / name).read_bytes() for name in ("line.png", "line.pdf")])
     assert content[0] == content[1]
+
+
+@pytest.mark.parametrize("value", [None, "0", ""])
+def test_a_pdf_is_written_when_asked_for(tmp_path, monkeypatch, value):
+    monkeypatch.delenv("SERKIT_PDF", raising=False)
+    if value is not None:
+        monkeypatch.setenv("SERKIT_PDF", value)
+    results(tmp_path).figure("line", plt.figure())
+    assert [path.name for path in (tmp_path / "figures").iterdir()] == ["line.png"]
+
+
+def test_what_a_notebook_shows_is_the_file(tmp_path, monkeypatch):
+    """Drawn once, and closed: the notebook would draw an open figure again at the end of the cell."""
+    shown, figure = [], plt.figure(figsize=(4, 3))
+    monkeypatch.setattr("IPython.get_ipython", object)
+    monkeypatch.setattr("IPython.display.display", shown.append)
+    results(tmp_path).figure("line", figure)
+    (image,) = shown
+    assert image.data == (tmp_path / "figures" / "line.png").read_bytes()
+    wide = plt.imread(tmp_path / "figures" / "line.png").shape[1]
+    assert image.width == wide * 100 // 150, "as large as at 100 points an inch"
+    assert not plt.fignum_exists(figure.number)
 
 
 def test_other_measures_and_folds_that_are_repetitions(predictions):
@@ -357,6 +467,45 @@ def test_the_opposite_and_too_few_speakers(tmp_path, ten_speakers, predictions):
     assert found.loc["UA", "verdict"] == "undecided"
     assert found.loc["UA", "why"] == "3 speakers, fewer than 8"
     assert np.isnan(found.loc["UA", ["low", "high", "p"]].astype(float)).all()
+
+
+def test_comparisons_are_comparable_or_not(tmp_path, monkeypatch, ten_speakers):
+    """As claims are: what bears on either of the two models counts."""
+    differs = papers.Difference("attention_pool", "mean", "sum", "paper", ("row CNN_TF_Att.pooling metric UA",))
+    stub(monkeypatch, differs)
+    result = results(tmp_path)
+    result.comparisons(ten_speakers, [PAIR])
+    table = saved(tmp_path, "comparisons").set_index("metric")
+    assert table["comparable"].to_dict() == {"WA": True, "UA": False}
+    assert table.loc["UA", "why_not"] == "attention_pool = mean (paper: sum)"
+    assert table["made_by"].eq("paper").all()
+    wa, ua = [line for line in result.findings().data.splitlines() if "better than" in line]
+    assert wa.endswith("2 seeds.")
+    assert ua.endswith("; not comparable: attention_pool = mean (paper: sum).")
+
+
+def test_comparisons_of_ours_are_marked(tmp_path, ten_speakers):
+    result = results(tmp_path)
+    result.comparisons(ten_speakers, [PAIR], {"WA": metrics.wa}, made_by="ours")
+    assert "Nothing that the paper compares was compared.\n\nNot in the paper:" in result.findings().data
+    result.comparisons(ten_speakers, [PAIR[::-1]], {"WA": metrics.wa})
+    ours, paper = saved(tmp_path, "comparisons").to_dict("records")
+    assert (ours["made_by"], ours["comparable"], ours["why_not"]) == ("ours", False, "the paper does not compare them")
+    assert (paper["made_by"], paper["comparable"]) == ("paper", True)
+    text = result.findings().data
+    assert text.index("* CNN_TF_GAP better") < text.index("Not in the paper:") < text.index("* CNN_TF_Att.pooling")
+    with pytest.raises(SerkitError, match="unknown maker of a comparison 'us'"):
+        result.comparisons(ten_speakers, [PAIR], made_by="us")
+
+
+def test_numbers_of_earlier_work_are_marked(tmp_path, ten_speakers):
+    """The paper prints another group's number; ours is of a network that we made."""
+    own = ten_speakers.replace({"model": {PAIR[1]: "DNN-ELM"}})
+    result = results(tmp_path)
+    result.comparisons(own, [(PAIR[0], "DNN-ELM")], {"WA": metrics.wa})
+    (row,) = saved(tmp_path, "comparisons").to_dict("records")
+    assert (row["made_by"], row["comparable"], row["why_not"]) == ("paper, cited", False, "earlier work's number")
+    assert "; one of the paper's two numbers is earlier work's." in result.findings().data
 
 
 def test_comparisons_add_up_and_findings_name_them(tmp_path, ten_speakers):

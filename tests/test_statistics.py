@@ -316,6 +316,72 @@ def test_verdicts(published, low, high, expected):
     assert statistics.verdict(published, Difference((low + high) / 2, low, high, 0.01, 10, "", 3)) == expected
 
 
+def test_an_interval_that_leaves_out_0_is_not_enough():
+    found = Difference(0.1, 0.004, 0.19, 0.62, 9, "", 1)
+    assert statistics.verdict(1, found) == ("undecided", "p = 0.62")
+    assert statistics.verdict(-1, found)[0] == "undecided"
+    assert statistics.verdict(1, Difference(0.1, 0.004, 0.19, 0.05, 9, "", 1)) == ("holds", "")
+
+
+def trajectories(rng, speakers, *models):
+    """Ratings of some speakers and their predictions; a model is its scale, noise, noise by speaker and shift."""
+    true = rng.normal(0, 0.5, (speakers, 1)) + rng.normal(size=(speakers, 60))
+    for scale, noise, by_speaker, shift in models:
+        predicted = scale * true + rng.normal(0, noise, true.shape) + rng.normal(0, by_speaker, (speakers, 1)) + shift
+        yield pd.DataFrame(
+            {"speaker": np.repeat(np.arange(speakers), 60), "label": true.ravel(), "predicted": predicted.ravel()}
+        )
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        [(1, 1, 0.3, 0), (1, 1, 0.3, 0)],
+        [(1, 1, 0.3, 0), (0.41, 0.05, 0.1, 0)],  # full of noise, or too small: the same CCC in the long run
+        [(1, 0.3, 0.1, 0.99), (1, 0.3, 0.1, -0.99)],  # too high, or too low
+    ],
+)
+def test_the_test_of_a_pooled_ccc_rejects_at_its_level(models):
+    """Two models that are equally good and err in different ways: were whole speakers' predictions exchanged, the
+    mixtures would have a worse CCC than either, and hardly anything would be rejected.
+    """
+    rng = np.random.default_rng(6)
+    values = [statistics.paired_difference(*trajectories(rng, 9, *models), metrics.ccc).p for _ in range(200)]
+    assert 0.01 <= np.mean(np.array(values) <= 0.05) <= 0.1
+    assert 0.12 <= np.mean(np.array(values) <= 0.2) <= 0.3
+
+
+def test_a_difference_of_models_that_err_in_different_ways_is_seen():
+    """Nearly constant ones with different means, as after two epochs; exchanged predictions find it in 0.3 %."""
+    rng, found = np.random.default_rng(7), []
+    for _ in range(50):
+        better, worse = trajectories(rng, 9, (0.10, 0.02, 0.05, 0.3), (0.02, 0.02, 0.05, -0.3))
+        measured = statistics.paired_difference(better, worse, metrics.ccc)
+        found.append(statistics.verdict(1, measured)[0])
+    assert found.count("holds") >= 45
+
+
+def test_an_interval_without_width_says_so(random):
+    """A constant and a perfect model: UA is a quarter, or one, whoever is left out."""
+    table = simulated(random, 9, 2)
+    for predicted, value in ((0, 0.25), (table["label"], 1)):
+        found = statistics.interval(table.assign(predicted=predicted))
+        assert (found.low, found.high) == (value, value)
+        assert found.why == "the score is the same without any one of the speakers"
+    assert statistics.interval(table).why == ""
+    pair = statistics.paired_difference(table.assign(predicted=table["label"]), table.assign(predicted=0))
+    assert statistics.verdict(1, pair) == ("holds", "the score is the same without any one of the speakers")
+
+
+def test_other_utterances_of_the_same_speakers(random):
+    table = simulated(random, 9, 2)
+    table["id"] = [f"u{number}" for number in table.groupby("seed").cumcount()]
+    statistics.paired_difference(table, table.sample(frac=1, random_state=1))
+    with pytest.raises(SerkitError, match="different utterances: 1 are of one alone, such as 'u3'"):
+        statistics.paired_difference(table, table[table["id"] != "u3"])
+    statistics.paired_difference(table, table[table["id"] != "u3"].drop(columns="id"))
+
+
 def test_it_is_quick(random):
     """1024 exchanges of pooled measures, and 5 seeds of 9 recordings of 7501 frames."""
     who = population(random, 10)
