@@ -118,7 +118,9 @@ def _check(corpus, root) -> None:
         click.echo(f"{problem['level']}: {problem['what']} [{problem['where']}]\n    -> {problem['remedy']}")
     errors = int((problems["level"] == "error").sum())
     click.echo(
-        "This copy is as expected." if not errors else f"{errors} errors: correct them before you use this copy."
+        f"{errors} error{'s' * (errors != 1)}: correct them before you use this copy."
+        if errors
+        else "This copy is as expected."
     )
     sys.exit(1 if errors else 0)
 
@@ -172,7 +174,7 @@ def _parameter_lines(paper: "Paper") -> list[str]:
 def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> list[tuple[str, str, str, dict]]:
     """What to execute: (paper, corpus, root, parameters). Everything is checked before anything runs."""
     from serkit import notebooks
-    from serkit.corpora import lacking, load
+    from serkit.corpora import load
     from serkit.papers import PAPERS, find
 
     chosen = [find(key) for key in keys] or list(PAPERS.values())
@@ -188,7 +190,7 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
         own = {name: value for name, value in {**shared, **given}.items() if name in names[paper.key]}
         notebooks.resolve(paper, profile, own)
         for corpus, root, found in speech:
-            if missing := lacking(found, paper.needs):
+            if missing := found.lacking(paper.needs):
                 refused.append(f"{paper.key} needs {', '.join(missing)}, which {corpus} at {root} does not have")
             else:
                 plan.append((paper.key, corpus, root, own))
@@ -243,3 +245,7 @@ def _summary(folder: Path) -> str:
                 lines[-1] += "; not comparable"
     lines += [f"not comparable: {reason}" for reason in measured["why_not"].dropna().unique()]
     return "\n".join([*lines, f"results: {folder}", ""])
+
+
+if __name__ == "__main__":
+    main()

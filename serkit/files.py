@@ -1,18 +1,29 @@
-"""Files that are either complete or absent: write under a temporary name, then rename."""
+"""Files that are either complete or absent: write under a temporary name, then rename.
+
+A folder's files are also listed with their sizes and digests (`contents`), so that what a disk, a copy or a hand
+has changed since is noticed (`damaged`).
+"""
 
 import errno
+import functools
 import hashlib
 import json
 import os
+import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from serkit.errors import SerkitError
+
+FORGOTTEN = 7 * 24 * 3600  # seconds after which a half-written file is nobody's
+LARGE = 2**24  # bytes above which a file is read again only if its time says that it changed
 
 
 def cache_dir() -> Path:
@@ -25,41 +36,116 @@ def cache_dir() -> Path:
 
 
 @contextmanager
-def atomic(path: Path | str) -> Iterator[Path]:
+def atomic(path: Path | str, stands: Callable[[Path], bool] = lambda _: False) -> Iterator[Path]:
     """Yield a temporary path beside `path` that becomes `path` when the block ends well.
 
     Works for a file or a folder. When the block fails, what it wrote is removed and what stood at
-    `path` before is untouched.
+    `path` before is untouched. Several processes may write the same path: the last one wins.
+    What dead processes left half-written beside it is removed.
+
+    Args:
+        path: what is written.
+        stands: whether a folder that another process has put there meanwhile is good; it is then kept, and ours
+            is not needed.
 
     Raises:
-        SerkitError: the disk is full.
+        SerkitError: the disk is full, or nothing may be written there.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    remove(temporary)
+    temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
         yield temporary
-        if temporary.is_dir() and path.exists():
-            remove(path)
-        temporary.replace(path)
+        _put(temporary, path, stands)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise SerkitError(
                 f"no space left on the disk while writing {path}; free some and start the same command again: "
                 "what was finished before is kept"
             ) from error
+        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise SerkitError(f"{path} cannot be written: {error.strerror}; name a folder of your own") from error
         raise
     finally:
-        remove(temporary)
+        _discard(temporary)
 
 
-def remove(path: Path) -> None:
-    """Remove a file or a folder; nothing happens when there is none."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+def _put(temporary: Path, path: Path, stands: Callable[[Path], bool]) -> None:
+    """Rename; a folder with something in it has to be moved out of the way first, which others may do too."""
+    while True:
+        try:
+            temporary.replace(path)
+            return
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                raise
+        if stands(path):
+            return
+        old = temporary.with_name(f"{temporary.name.removesuffix('.tmp')}-old.tmp")
+        with suppress(FileNotFoundError):
+            path.rename(old)
+        _discard(old)
+
+
+@functools.cache
+def _machine() -> str:
+    """Stands for where a process' number means something: this machine since it was started, this container."""
+    known = [socket.gethostname()]
+    with suppress(OSError):
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        known.append(str(Path("/proc/self/ns/pid").readlink()))
+    return hashlib.sha256("|".join(known).encode()).hexdigest()[:12]
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what dead processes of this machine left half-written, and what nobody has touched for a week."""
+    for path in directory.glob(".*.tmp"):
+        machine, _, process = path.name.split(".")[-2].partition("-")
+        dead = machine == _machine() and os.name == "posix" and not _runs(int(process.partition("-")[0]))
+        with suppress(OSError):  # another process was faster
+            if dead or time.time() - path.stat().st_mtime > FORGOTTEN:
+                _discard(path)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _discard(path: Path) -> None:
+    """Remove what nobody needs, as far as that can be done."""
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):
+        path.unlink()
+
+
+def contents(folder: Path) -> dict[str, dict]:
+    """What a folder's files hold, by name: bytes, time of the last change in ns and SHA-256; see `damaged`."""
+    return {
+        path.name: {"bytes": path.stat().st_size, "changed": path.stat().st_mtime_ns, "sha256": sha256(path)}
+        for path in sorted(folder.iterdir())
+    }
+
+
+def damaged(folder: Path, listed: dict[str, dict]) -> str:
+    """The first file that is not as `contents` listed it; empty when all are.
+
+    A large file whose size and time are those of the list is not read.
+    """
+    for name, was in listed.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != was["bytes"]:
+            return name
+        untouched = was["bytes"] > LARGE and path.stat().st_mtime_ns == was["changed"]
+        if not untouched and sha256(path) != was["sha256"]:
+            return name
+    return ""
 
 
 def write_text(path: Path | str, text: str) -> None:

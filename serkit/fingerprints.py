@@ -113,11 +113,6 @@ def of_value(value: object) -> str:
     return content_key(_seen(value, ""))
 
 
-def values_of(traced: dict[str, Any]) -> dict[str, Any]:
-    """The plain values of a trace, by name: a function's settings."""
-    return {name.removeprefix("value "): value for name, value in traced.items() if name.startswith("value ")}
-
-
 def version_of(library: str) -> str | None:
     """Version of an installed library, by the name it is imported as or distributed under; None without it."""
     try:

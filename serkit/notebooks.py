@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 
 from serkit import progress
-from serkit.corpora import MARKER, Corpus, load, miniatures, module, require
+from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
 from serkit.papers import PAPERS, PROFILES, Paper, find, profile_values
 
@@ -29,8 +29,10 @@ if TYPE_CHECKING:
     from serkit.report import Results
 
 LAST_LINES = 20
+NAMED = 5  # utterances that a reason names before it only counts
 _BEGUN = "_serkit_begun"  # in the notebook's namespace: how many cells had run each time that `begin` succeeded
 _NEARLY_THE_SAME = 0.6  # of two cells' texts
+_MISSPELT = 0.8  # of two names: "epoch" is a misspelt "epochs", and "limit" no misspelt "fold_limit"
 STARTUP_LINE = re.compile(
     r"^(WARNING: All log messages before absl|[IWE]0000 \d|To enable the following instructions).*\n?", re.M
 )
@@ -56,12 +58,16 @@ def copy(directory: Path | str) -> list[Path]:
         The copies.
 
     Raises:
-        SerkitError: one of them is there already; nothing is copied then.
+        SerkitError: no folder is named, or one of the notebooks is there already; nothing is copied then.
     """
+    if not str(directory):
+        raise SerkitError("no folder is named for the notebooks: '.' is the current one")
     directory = Path(directory).expanduser().resolve()
     copies = {_path_of(paper): directory / paper.notebook for paper in PAPERS.values()}
     if there := [path for path in copies.values() if path.exists()]:
-        raise SerkitError(f"{there[0]} is there already: name another folder, or move it away")
+        missing = ", ".join(path.name for path in copies.values() if path not in there)
+        remedy = f"; {missing} is missing there: copy to another folder, and take it from there" * bool(missing)
+        raise SerkitError(f"{there[0]} is there already{remedy or ': name another folder, or move it away'}")
     directory.mkdir(parents=True, exist_ok=True)
     for source, path in copies.items():
         path.write_bytes(source.read_bytes())
@@ -144,7 +150,8 @@ def begin(
     """Start a notebook: check its parameters, load its corpus, and show what the numbers may be compared with.
 
     The parameters are those that the running notebook's cells have set, in Jupyter as under papermill. The corpus is
-    the one at `root`, or the miniature.
+    the one at `root`; else the one that the variable SERKIT_<CORPUS> names; else the miniature. With strict=False,
+    utterances without readable audio are left out, and so are classes that the copy lacks; the banner names them.
 
     Args:
         key: of the paper.
@@ -169,17 +176,43 @@ def begin(
     values = _settings(key, namespace)
     _refuse_unknown(paper, values, namespace)
     _refuse_profile_without_values(paper, values)
-    namespace.update(values)  # as the types that the notebook has
-    root = values["root"] or miniatures.ensure(values["corpus"])
-    speech = require(load(values["corpus"], root, values["strict"]), paper.needs)
+    speech = load(values["corpus"], place(values["corpus"], values["root"]), values["strict"])
+    left_out = []
+    if not values["strict"]:
+        speech, left_out = _what_there_is(speech, values)
+    speech.require(paper.needs)
+    namespace.update(values)  # as the types that the notebook has, and without the classes that the copy lacks
     # The notebook stands in a folder beside that of the results.
     values["out"] = values["out"] or str(_folder_of_results("../results", speech.name, speech.miniature, key))
+    further = reasons(speech) if callable(reasons) else reasons
     results = Results(
-        key, speech, values, note(speech) if callable(note) else note, reasons(speech) if callable(reasons) else reasons
-    )
+        key, speech, values, note(speech) if callable(note) else note, [*left_out, *further],
+        current=lambda: _settings(key, namespace),
+    )  # fmt: skip
     namespace[_BEGUN] = [*namespace.get(_BEGUN, ()), len(namespace.get("In", ()))]
     display(Markdown(f"### {speech.title}\n\n{results.banner()}"))
     return speech, results
+
+
+def _what_there_is(speech: Corpus, values: dict[str, Any]) -> tuple[Corpus, list[str]]:
+    """Leave out what a copy lacks: utterances without audio, and classes, of which `values` keeps the others.
+
+    Returns:
+        The corpus, and what was left out, in sentences.
+    """
+    speech, gone = speech.readable()
+    said = []
+    if gone:
+        more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
+        count = f"{len(gone)} utterance{'s' * (len(gone) != 1)} without readable audio left out"
+        said = [f"{count}: {', '.join(gone[:NAMED])}{more}"]
+    wanted = values.get("classes", [""])
+    if wanted != [""]:  # which leaves the choice to the notebook
+        values["classes"] = speech.classes(wanted, values.get("style", ""), merges(values.get("merge", [])))
+        said += [
+            f"no utterance here is {name}: the class is left out" for name in wanted if name not in values["classes"]
+        ]
+    return speech, said
 
 
 def resolve(paper: Paper, profile: str, given: dict[str, Any]) -> dict[str, Any]:
@@ -233,6 +266,8 @@ def execute(
     paper = find(key)
     corpus = corpus or paper.corpus
     module(corpus)  # is there such a corpus?
+    if not root and corpus not in miniatures.NAMES:
+        raise SerkitError(f"where is {corpus}? Give its root; there is no miniature of it")
     if root and not Path(root).exists():
         raise SerkitError(f"there is no {root}; how to get {corpus}: {module(corpus).HOW_TO_GET}")
     folder = _folder_of_results(out, corpus, not root or (Path(root) / MARKER).is_file(), key)
@@ -244,9 +279,11 @@ def execute(
     executed = folder / "notebook.ipynb"
     with tempfile.TemporaryDirectory() as temporary:
         state, log = Path(temporary) / "progress.json", Path(temporary) / "kernel.log"
-        # The kernel inherits both.
-        os.environ["SERKIT_PROGRESS"] = str(state)
+        # The kernel inherits these. Where no root is given it takes the miniature, whatever the variable says.
+        variables = {"SERKIT_PROGRESS": str(state)} | ({} if root else {f"SERKIT_{corpus.upper()}": ""})
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        before = {name: os.environ.get(name) for name in variables}
+        os.environ.update(variables)
         try:
             with _stderr_into(log) as terminal, progress.relay(state, terminal):
                 papermill.execute_notebook(
@@ -266,7 +303,11 @@ def execute(
                 f"{key}: {error}; the notebook so far is {executed}; its last messages:\n{last}"
             ) from error
         finally:
-            del os.environ["SERKIT_PROGRESS"]
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
     notebook = nbformat.read(executed, as_version=4)
     _drop_startup_lines(notebook)
     nbformat.write(notebook, executed)
@@ -292,44 +333,71 @@ def _stderr_into(path: Path) -> Iterator[TextIO]:
 def _refuse_unknown(paper: Paper, values: dict[str, Any], namespace: dict[str, Any]) -> None:
     """Raise if a cell has set something that is no parameter, such as ``epoch = 3``.
 
-    Only cells that hold nothing but ``name = literal`` are looked at: the parameters cell, the one that papermill
-    injects after it, and cells of a user who sets values by hand. Of these, the ones that have run since the latest
-    run of the parameters cell count; an edited cell that ran again replaces its former self; and what ran after
-    `begin` is work, unless it sets a parameter.
+    A cell that holds nothing but ``name = literal`` is there to set parameters, and so is one that sets a parameter: no
+    other literal may stand in it. In every other cell that ran before `begin`, and among other kinds of values, only
+    names that are nearly a parameter's are refused. Of the cells, those that have run since the latest run of the
+    parameters cell count; an edited cell that ran again replaces its former self; and what ran after `begin` is work,
+    unless it holds nothing but literals or sets a parameter.
     """
-    cells = [(text, _assignments(text)) for text in namespace.get("In", ())]
-    starts = [number for number, (_, assigned) in enumerate(cells) if len(values.keys() & assigned) > len(values) / 2]
+    cells = [(text, *_assigned(text)) for text in namespace.get("In", ())]
+    starts = [number for number, (_, found, _) in enumerate(cells) if len(values.keys() & found) > len(values) / 2]
     start = starts[-1] if starts else 0
     work = min((count for count in namespace.get(_BEGUN, ()) if count > start), default=len(cells))
-    found: list[tuple[str, set[str]]] = []
-    for number, (text, assigned) in enumerate(cells[start:], start):
-        if assigned and (number < work or values.keys() & assigned):
-            found = [(old, names) for old, names in found if not _same_cell(old, text)]
-            found.append((text, assigned))
-    for _, assigned in found:
-        for name in sorted(assigned):
+    refused: list[tuple[str, list[str]]] = []
+    for number, (text, found, settings) in enumerate(cells[start:], start):
+        known = bool(values.keys() & found)
+        if found and (number < work or known or settings):
+            unknown = sorted(found.keys() - values.keys())
+            meant = settings and (number < work or known)
+            meant |= known and number < work
+            refused = [(old, names) for old, names in refused if not _same_cell(old, text)]
+            refused.append((text, [name for name in unknown if (meant and found[name]) or _misspelt(name, values)]))
+    for _, names in refused:
+        for name in names:
             try:
                 one_of(name, values, f"parameter of {paper.key}")
             except SerkitError as error:
                 raise SerkitError(
-                    f"{error}. A cell that holds only name = value sets parameters: correct it and run it, or run the "
-                    "parameters cell again if it is gone"
+                    f"{error}. Correct the cell and run it, or run the parameters cell again if it is gone; a value of "
+                    "your own belongs in a cell below the one with begin, under a name that is not nearly a parameter's"
                 ) from None
 
 
-def _assignments(text: str) -> set[str]:
-    """The names that a cell of nothing but ``name = literal`` sets; none for any other cell."""
-    found = set()
+def _misspelt(name: str, parameters: Iterable[str]) -> bool:
+    return bool(difflib.get_close_matches(name, parameters, n=1, cutoff=_MISSPELT))
+
+
+def _assigned(text: str) -> tuple[dict[str, bool], bool]:
+    """What a cell assigns.
+
+    Returns:
+        Each name, and whether its value is a literal; and whether the cell holds nothing but ``name = literal``.
+    """
     try:
-        for statement in ast.parse(text).body:
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Name | ast.Constant):
-                continue  # shows a value, or says something
-            name, value = _assignment(statement)
-            ast.literal_eval(value)
-            found.add(name)
-    except (SyntaxError, ValueError, TypeError):
-        return set()
-    return found
+        statements = ast.parse(text).body
+    except SyntaxError:
+        return {}, False
+    found, settings = {}, True
+    for statement in statements:
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Name | ast.Constant):
+            continue  # shows a value, or says something
+        targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
+        if not isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign) or statement.value is None:
+            settings = False
+            continue
+        literal = _is_literal(statement.value)
+        settings &= literal and len(targets) == 1 and isinstance(targets[0], ast.Name)
+        names = [node for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+        found |= {node.id: literal for node in names if isinstance(node.ctx, ast.Store)}
+    return found, settings and bool(found)
+
+
+def _is_literal(value: ast.expr) -> bool:
+    try:
+        ast.literal_eval(value)
+    except (ValueError, TypeError):
+        return False
+    return True
 
 
 def _assignment(statement: ast.stmt) -> tuple[str, ast.expr]:

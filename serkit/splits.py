@@ -45,7 +45,8 @@ def assert_disjoint(fold: Fold, utterances: pd.DataFrame) -> Fold:
     sides = {side: getattr(fold, side) for side in ("train", "validation", "test")}
     for side in ("train", "test"):
         if not sides[side]:
-            raise SerkitError(f"fold {fold.name}: nothing to {side}; use fewer folds or another subset")
+            remedy = "every speaker is tested: use more speakers" if side == "train" else "use another subset"
+            raise SerkitError(f"fold {fold.name}: nothing to {side}; {remedy}")
     for one, other in (("train", "test"), ("train", "validation"), ("validation", "test")):
         # A speaker who is not named (CHEAVD's need not be) cannot be compared; the corpus' check says so.
         shared = set(speaker.loc[list(sides[one])].dropna()) & set(speaker.loc[list(sides[other])].dropna())
@@ -62,8 +63,8 @@ def leave_one_speaker_out(utterances: pd.DataFrame, groups: int = 0) -> list[Fol
 
     Args:
         utterances: a corpus table with columns id, speaker, gender and label.
-        groups: 0 leaves out one speaker at a time (ten folds on IEMOCAP); otherwise speakers are dealt
-            into this many groups, women and men in turn, and one group is left out at a time.
+        groups: the notebooks' speaker_groups. 0 leaves out one speaker at a time (ten folds on IEMOCAP); otherwise
+            speakers are dealt into this many groups, women and men in turn, and one group is left out at a time.
 
     Returns:
         One fold a speaker or group, in the order of speaker names.
@@ -73,9 +74,11 @@ def leave_one_speaker_out(utterances: pd.DataFrame, groups: int = 0) -> list[Fol
     """
     _require(utterances, "speaker")
     people = utterances.drop_duplicates("speaker").sort_values(["gender", "speaker"])["speaker"]
-    if groups == 1 or groups < 0 or len(people) < max(groups, 2):
+    if len(people) < 2:
+        raise SerkitError(f"speakers: {len(people)}; two or more are needed, to test one and train on others")
+    if groups == 1 or groups < 0 or len(people) < groups:
         raise SerkitError(
-            f"{groups or len(people)} folds of {len(people)} speakers: choose 2 to {len(people)}, or 0 for all"
+            f"speaker_groups = {groups} of {len(people)} speakers: choose 2 to {len(people)}, or 0 to test each alone"
         )
     if groups:
         held_out = [(f"group {number + 1}", set(people.iloc[number::groups])) for number in range(groups)]
@@ -110,6 +113,8 @@ def one_woman_one_man(utterances: pd.DataFrame, limit: int = 0, seed: int = 0) -
     women, men = (people.loc[people["gender"] == gender, "speaker"].tolist() for gender in "fm")
     if not women or not men:
         raise SerkitError(f"{len(women)} women and {len(men)} men speak: pairs need one of each; use another split")
+    if len(people) == 2:
+        raise SerkitError("2 speakers, a woman and a man: a pair is tested and nobody is left to train; add speakers")
     pairs = [(woman, man) for woman in women for man in men]
     if limit:
         pairs = _disjoint_first(women, men, np.random.default_rng(seed))[:limit]
@@ -147,7 +152,7 @@ def leave_one_session_out(utterances: pd.DataFrame) -> list[Fold]:
     sessions = sorted(utterances["session"].dropna().unique())
     if len(without) or len(sessions) < 2:
         raise SerkitError(
-            f"{len(sessions)} sessions, and {len(without)} utterances without one: use another split for this corpus"
+            f"sessions: {len(sessions)}; utterances without one: {len(without)}; use another split for this corpus"
         )
     return [_leave_out(utterances, "session", [session], f"session {session}") for session in sessions]
 
@@ -157,8 +162,8 @@ def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True)
 
     Args:
         utterances: a corpus table with columns id, speaker, gender ("f" or "m"), session and label.
-        groups: 0 takes the corpus' sessions; otherwise the women and the men are dealt into this many groups, and a
-            group takes a session's place.
+        groups: the notebooks' speaker_groups. 0 takes the corpus' sessions; otherwise the women and the men are dealt
+            into this many groups, and a group takes a session's place.
         both: test the men and the women of each session, in two folds; False tests one gender a session, in turn,
             beginning with the men (chang2017, 5, tests one speaker of each).
 
@@ -172,9 +177,9 @@ def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True)
     _require(utterances, "speaker")
     _require(utterances, "gender")
     if not groups:
-        _require(utterances, "session", "deal the speakers into groups, or name it")
+        _require(utterances, "session", "deal the speakers into groups (speaker_groups = 2 or more), or name it")
+    people = utterances.drop_duplicates("speaker").sort_values("speaker")
     if groups:
-        people = utterances.drop_duplicates("speaker").sort_values("speaker")
         place = people.groupby("gender").cumcount() % groups
         group = "group " + (place + 1).astype(str)
         session = utterances["speaker"].map(dict(zip(people["speaker"], group, strict=True)))
@@ -182,7 +187,11 @@ def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True)
         session = "session " + utterances["session"].astype(str)
     names = sorted(session.unique())
     if len(names) < 2:
-        raise SerkitError(f"{len(names)} session: two or more are needed; deal the speakers into groups")
+        women, men = ((people["gender"] == gender).sum() for gender in "fm")
+        most = min(women, men)  # groups that have a woman and a man each
+        remedy = f"deal the speakers into groups, speaker_groups = 2 to {most}" if most > 1 else "add speakers"
+        said = f"its speakers: women {women}, men {men}"
+        raise SerkitError(f"{len(names)} session{'s' * (len(names) != 1)}: two or more are needed ({said}); {remedy}")
     folds = []
     for number, name in enumerate(names):
         ways = [("m", "f"), ("f", "m")]
@@ -271,26 +280,29 @@ def sizes(folds: Sequence[Fold], utterances: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def by_partition(recordings: pd.DataFrame, disjoint: bool = True) -> Fold:
+def by_partition(
+    recordings: pd.DataFrame, disjoint: bool = True, required: Sequence[str] = ("train", "dev", "test")
+) -> Fold:
     """The division that a corpus brings along: train, development ("dev") and test (khorram2017, 3).
 
     Args:
         recordings: a corpus table with columns id, speaker and partition; other partitions are left out.
         disjoint: False takes a partition with a speaker on two sides, as `load(..., strict=False)` does; say so beside
             every number that it leads to.
+        required: the partitions that must not be empty.
 
     Returns:
-        A fold named "partition", the development recordings as its validation side; test may be empty.
+        A fold named "partition", the development recordings as its validation side.
 
     Raises:
-        SerkitError: nothing to train or to develop on, or, where `disjoint`, a speaker who is in two partitions.
+        SerkitError: a partition of `required` is empty, or, where `disjoint`, a speaker is in two partitions.
     """
     ids = {name: tuple(recordings.loc[recordings["partition"] == name, "id"]) for name in ("train", "dev", "test")}
-    for name in ("train", "dev"):
+    for name in required:
         if not ids[name]:
             raise SerkitError(
-                f"no recording is in the partition {name!r}: name some in the column partition, or deal the speakers "
-                "into partitions"
+                f"no recording is in the partition {name!r}: name some in the column partition, or remove the column, "
+                "so that the speakers are divided without it"
             )
     fold = Fold("partition", train=ids["train"], validation=ids["dev"], test=ids["test"])
     if not disjoint:
@@ -332,7 +344,8 @@ def _require(utterances: pd.DataFrame, column: str, remedy: str = "name one") ->
     """Refuse utterances without a value in `column`."""
     without = utterances.loc[utterances[column].isna(), "id"]
     if len(without):
-        raise SerkitError(f"{len(without)} utterances have no {column}, the first is {without.iloc[0]}: {remedy}")
+        count = f"{len(without)} utterance{'s' * (len(without) != 1)}"
+        raise SerkitError(f"{count} without a {column}, the first is {without.iloc[0]}: {remedy}")
 
 
 def _leave_out(utterances: pd.DataFrame, column: str, values, name: str) -> Fold:

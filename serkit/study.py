@@ -4,13 +4,15 @@ A run is a call ``run(model=..., fold=..., seed=...) -> Outcome``. Its result is
 ``<directory>/<key>/``, where the key stands for everything it depends on: what was asked for, the
 settings, the data, the code, and the versions of the libraries that it uses (see
 `serkit.fingerprints`). A folder is there completely or not at all, so that a study can be stopped at any
-moment, by Ctrl-C, SIGKILL or a power cut; the same command then does only what is missing.
+moment, by Ctrl-C, SIGKILL or a power cut; the same command then does only what is missing. A run whose files
+are not what was written is done anew. Several processes and machines may work on the same folder.
 
 Runs are independent of one another and of their order. They run in this process, on local worker
 processes, or on a Dask cluster that shares the file system: the same function, the same store.
 """
 
 import hashlib
+import json
 import os
 import pickle
 import platform
@@ -91,12 +93,12 @@ class _Networks:
     @contextmanager
     def of_one_run(self) -> Iterator[None]:
         """Within the block networks are lent; afterwards they wait for the next run, unless it failed."""
-        self.lent = []
+        before, self.lent = self.lent, []
         try:
             yield
             self.idle = [*self.idle, *self.lent][-IDLE:]
         finally:
-            self.lent = None
+            self.lent = before
 
 
 _networks = _Networks()
@@ -201,10 +203,8 @@ class Study:
             SerkitError: a run fails on bad input. Finished runs are kept, and so they are when the study is
                 interrupted.
         """
-        missing = [spec for spec in specs if not (self.directory / self.key(spec) / "run.json").exists()]
-        _sweep(self.directory)
+        missing = [spec for spec in specs if not self._is_there(spec)]
         if missing:
-            self.directory.mkdir(parents=True, exist_ok=True)
             jobs = self._jobs(missing, workers, scheduler)
             for _ in progress.track(
                 jobs, f"{what} ({len(specs) - len(missing)} found, {len(missing)} to do)", len(missing)
@@ -226,11 +226,11 @@ class Study:
 
         import serkit.layers  # noqa: F401  (its layers have to be known before a model with them is read)
 
-        return keras.saving.load_model(Path(run["directory"]) / "model.keras", compile=False)
+        return keras.saving.load_model(_file(run, "model.keras"), compile=False)
 
     def arrays(self, run: pd.Series) -> dict[str, np.ndarray]:
         """The arrays that a run kept, by name."""
-        with np.load(Path(run["directory"]) / "arrays.npz") as stored:
+        with np.load(_file(run, "arrays.npz")) as stored:
             return dict(stored)
 
     def _jobs(self, specs: list[dict], workers: int, scheduler: str) -> Iterator[None]:
@@ -256,11 +256,16 @@ class Study:
                 client.cancel(futures, force=True)
                 raise
 
-    def _row(self, spec: dict) -> dict:
-        import json
-
+    def _is_there(self, spec: dict) -> bool:
         directory = self.directory / self.key(spec)
-        record = json.loads((directory / "run.json").read_text(encoding="utf-8"))
+        wrong = _wrong(directory)
+        if wrong and directory.exists():
+            print(f"run {_names(spec)} in {directory} is damaged ({wrong}): it is done anew", file=sys.stderr)
+        return not wrong
+
+    def _row(self, spec: dict) -> dict:
+        directory = self.directory / self.key(spec)
+        record = _recorded(directory)
         return {
             **_names(spec),
             "key": directory.name,
@@ -272,12 +277,49 @@ class Study:
     def _collect(self, runs: pd.DataFrame, name: str) -> pd.DataFrame:
         tables = []
         for run in runs.to_dict("records"):
-            path = Path(run["directory"]) / name
-            if path.exists():
+            path = _file(run, name, needed=False)
+            if path is not None and path.stat().st_size > 1:  # one character: a table without columns
                 spec = {key: run[key] for key in list(run)[: list(run).index("key")]}
                 text = {"id": str, "speaker": str, "label": str, "predicted": str}
                 tables.append(pd.read_csv(path, dtype=text).assign(**spec))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _recorded(directory: Path) -> dict:
+    return json.loads((directory / "run.json").read_text(encoding="utf-8"))
+
+
+def _digest(record: dict) -> str:
+    """Of what run.json says, besides this digest itself."""
+    read = json.loads(json.dumps(record))
+    return files.content_key({name: value for name, value in read.items() if name != "digest"})
+
+
+def _wrong(directory: Path) -> str:
+    """The first file of a run that is not as it was written; empty for a whole run."""
+    try:
+        record = _recorded(directory)
+        whole = record["digest"] == _digest(record)
+        return files.damaged(directory, record["files"]) if whole else "run.json"
+    except (OSError, ValueError, KeyError):
+        return "run.json"
+
+
+def _file(run: dict | pd.Series, name: str, needed: bool = True) -> Path | None:
+    """A file that a run kept; None where it kept none of that name.
+
+    Raises:
+        SerkitError: the file is not what the run wrote, or is needed and was not kept.
+    """
+    directory = Path(run["directory"])
+    listed = _recorded(directory)["files"]
+    if name not in listed and not needed:
+        return None
+    if name not in listed:
+        raise SerkitError(f"run {directory} has kept no {name}")
+    if files.damaged(directory, {name: listed[name]}):
+        raise SerkitError(f"{directory / name} is damaged: start the same command again, and its run is done anew")
+    return directory / name
 
 
 def _execute(study: Study, spec: dict, key: str) -> None:
@@ -305,16 +347,19 @@ def _execute(study: Study, spec: dict, key: str) -> None:
 
 def _store(study: Study, spec: dict, key: str, outcome: Outcome, seconds: float) -> None:
     """Keep an outcome under its key, completely or not at all."""
-    with files.atomic(study.directory / key) as building:
+    with files.atomic(study.directory / key, stands=lambda path: not _wrong(path)) as building:
         building.mkdir()
-        files.write_csv(building / "predictions.csv", outcome.predictions)
+        outcome.predictions.to_csv(building / "predictions.csv", index=False, lineterminator="\n")
         if outcome.history is not None:
-            files.write_csv(building / "history.csv", outcome.history)
+            outcome.history.to_csv(building / "history.csv", index=False, lineterminator="\n")
         if outcome.arrays:
             np.savez_compressed(building / "arrays.npz", **outcome.arrays)
         if outcome.model is not None:
             outcome.model.save(building / "model.keras")
-        files.write_json(building / "run.json", _record(study, spec, outcome, seconds))
+        record = {**_record(study, spec, outcome, seconds), "files": files.contents(building)}
+        record["digest"] = _digest(record)
+        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
+        (building / "run.json").write_text(text + "\n", encoding="utf-8")
 
 
 def _keep_dask_off_our_random_numbers() -> None:
@@ -330,7 +375,9 @@ def _keep_dask_off_our_random_numbers() -> None:
 def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
     return {
         "spec": _names(spec),
-        "settings": fingerprints.values_of(study._trace),
+        "settings": {
+            name.removeprefix("value "): value for name, value in study._trace.items() if name.startswith("value ")
+        },
         "data": {name: value for name, value in study._trace.items() if name.startswith("data ")},
         "code": files.content_key(
             {name: value for name, value in study._trace.items() if not name.startswith("data ")}
@@ -377,14 +424,6 @@ def _cluster(workers: int, scheduler: str):
         Client(cluster) as client,
     ):
         yield client
-
-
-def _sweep(directory: Path) -> None:
-    """Remove what runs of dead processes on this machine left half-written."""
-    for path in directory.glob(".*.tmp"):
-        process = path.name.split(".")[-2]
-        if process.isdigit() and not Path(f"/proc/{process}").exists() and sys.platform == "linux":
-            files.remove(path)
 
 
 def _backend() -> str:

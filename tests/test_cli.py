@@ -2,13 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import nbformat
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from serkit import corpora, notebooks, papers, report
+from serkit import __version__, corpora, notebooks, papers, report
 from serkit.cli import main
 from serkit.corpora import miniatures, proxy
 from serkit.errors import SerkitError
@@ -194,6 +196,20 @@ def test_notebooks_are_copied_and_nothing_is_overwritten(tmp_path):
     assert f"{mine} is there already" in result.output
     assert mine.read_text() == "mine"
     assert list(folder.iterdir()) == [mine], "nothing was copied"
+    for paper in papers.PAPERS.values():
+        (folder / paper.notebook).write_text("mine")
+    mine.unlink()
+    assert f"{mine.name} is missing there: copy to another folder" in serkit("notebooks", folder).output
+    result = serkit("notebooks", "")
+    assert result.exit_code == 1
+    assert "no folder is named for the notebooks" in result.output
+
+
+def test_the_module_of_the_command_runs_too():
+    result = subprocess.run(
+        [sys.executable, "-m", "serkit.cli", "--version"], capture_output=True, text=True, check=True
+    )
+    assert __version__ in result.stdout
 
 
 def test_lists():
@@ -217,6 +233,7 @@ def test_miniature_and_check(tmp_path):
     assert result.exit_code == 1
     assert victim.stem in result.output
     assert "correct them before you use this copy" in result.output
+    assert re.search(r"^1 error: |^[2-9] errors: ", result.output, re.MULTILINE)
     assert serkit("check", "ravdes", tmp_path).exit_code == 1
 
 

@@ -268,13 +268,13 @@ def test_counts_are_beside_the_published_ones(iemocap_miniature):
 
 def test_what_a_paper_needs_is_required(iemocap_miniature, tmp_path):
     corpus = corpora.load("iemocap", iemocap_miniature)
-    assert corpora.require(corpus, ["label", "speaker", "session", "valence", "words", "ratings"]) is corpus
-    assert corpora.lacking(corpus, ["label", "trajectories", "partition"]) == ["trajectories", "partition"]
+    assert corpus.require(["label", "speaker", "session", "valence", "words", "ratings"]) is corpus
+    assert corpus.lacking(["label", "trajectories", "partition"]) == ["trajectories", "partition"]
     with pytest.raises(SerkitError, match=r"(?s)iemocap lacks .*no trajectories\n +-> take recola, or .*continuous"):
-        corpora.require(corpus, ["label", "trajectories"])
+        corpus.require(["label", "trajectories"])
     own = corpora.load("manifest", write_manifest(tmp_path, "path,label,speaker", ["a.wav,x,anna", "b.wav,x,ben"]))
     with pytest.raises(SerkitError, match=r"(?s)no session\n +-> fill the column session of a manifest.*no gender"):
-        corpora.require(own, ["session", "gender"])
+        own.require(["session", "gender"])
 
 
 def test_a_note_is_part_of_the_title(tmp_path):

@@ -111,7 +111,7 @@ def test_a_split_is_honoured(table, name):
     table.write_text(with_partitions(name, "train", "Training", "validation", "val"), encoding="utf-8")
     corpus = corpora.load("manifest", table)
     assert list(corpus.utterances.columns) == [*corpora.COLUMNS, "partition"]
-    fold = splits.by_partition(corpus.utterances)
+    fold = splits.by_partition(corpus.utterances, required=("train", "dev"))
     assert (fold.train, fold.validation, fold.test) == (("a1", "a2"), ("b1", "b2"), ())
 
 

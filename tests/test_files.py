@@ -1,6 +1,9 @@
 """Files are complete or absent."""
 
 import errno
+import os
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pandas as pd
 import pytest
@@ -35,6 +38,75 @@ def test_a_full_disk_is_said_plainly(tmp_path):
     ):
         raise OSError(errno.ENOSPC, "No space left on device")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_said_plainly(tmp_path):
+    with (
+        pytest.raises(SerkitError, match=r"table\.csv cannot be written: Read-only file system; name a folder"),
+        files.atomic(tmp_path / "table.csv"),
+    ):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+
+def test_many_at_once_write_one_folder(tmp_path):
+    """All end well, and what stands is whole and of one writer."""
+    together = Barrier(8)
+
+    def write(number):
+        with files.atomic(tmp_path / "run") as building:
+            building.mkdir()
+            for part in range(20):
+                (building / str(part)).write_text(str(number))
+            together.wait()
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(8)))
+    assert len({(tmp_path / "run" / str(part)).read_text() for part in range(20)}) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_a_good_folder_that_another_has_put_there_is_kept(tmp_path):
+    for content, good in (("first", True), ("second", True), ("third", False)):
+        with files.atomic(tmp_path / "run", stands=lambda _, good=good: good) as building:
+            building.mkdir()
+            (building / "by").write_text(content)
+        assert (tmp_path / "run" / "by").read_text() == ("third" if content == "third" else "first")
+
+
+def test_only_what_dead_processes_of_this_machine_left_is_swept(tmp_path, monkeypatch):
+    def begin():
+        with files.atomic(tmp_path / "run") as temporary:
+            temporary.write_text("x")
+            return temporary
+
+    here = begin()
+    monkeypatch.setattr(os, "getpid", lambda: 2**22 + 1)  # more than Linux gives
+    dead = begin()
+    monkeypatch.setattr(files, "_machine", lambda: "another")
+    elsewhere, forgotten = begin(), begin()
+    for path in (here, dead, elsewhere, forgotten):
+        path.mkdir()
+    os.utime(forgotten, (0, 0))
+    monkeypatch.undo()
+    files.write_text(tmp_path / "next", "x")
+    assert {path for path in (here, dead, elsewhere, forgotten) if path.exists()} == {here, elsewhere}
+    assert len({here, dead, elsewhere, forgotten}) == 4
+
+
+def test_every_change_of_a_listed_file_is_noticed(tmp_path, monkeypatch):
+    for large in (0, files.LARGE):  # read always; read when the time differs
+        monkeypatch.setattr(files, "LARGE", large)
+        (tmp_path / "a").write_text("1.5")
+        (tmp_path / "b").write_text("2.5")
+        listed = files.contents(tmp_path)
+        assert files.damaged(tmp_path, listed) == ""
+        os.utime(tmp_path / "b", (1, 1))  # copied
+        assert files.damaged(tmp_path, listed) == ""
+        for bad in ("2.6", "2", ""):
+            (tmp_path / "b").write_text(bad)
+            assert files.damaged(tmp_path, listed) == "b"
+        (tmp_path / "b").unlink()
+        assert files.damaged(tmp_path, listed) == "b"
 
 
 def test_other_errors_pass_through(tmp_path):

@@ -1,6 +1,9 @@
 """How a notebook is executed: what it is given, and what it refuses in Jupyter. The papers' own tests execute them."""
 
+import ast
+import os
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -159,6 +162,147 @@ def test_a_mistake_in_the_parameters_cell_itself(jupyter):
     error = jupyter.run(PARAMETERS.replace("epochs =", "epoch =", 1), BEGIN)
     assert "unknown parameter of li2018 'epoch'" in str(error), "although epochs is still set, from before"
     assert jupyter.run(PARAMETERS, BEGIN) is None
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "epoch = 3\nprint(epoch)",
+        "epochs, batchsize = 3, 4",
+        "epoch = 2 * 3",
+        "epochs = epoch = 3",
+        "learning_rat = 10**-3",
+        "import math\nepochs = 3\nbatchsize = 4",
+    ],
+)
+def test_a_misspelt_parameter_is_found_among_other_statements(jupyter, cell):
+    assert re.search(r"unknown parameter of li2018 .* .did you mean", str(jupyter.run(PARAMETERS, cell, BEGIN)))
+
+
+def test_a_statement_that_is_no_literal_hides_nothing_in_the_parameters_cell(jupyter):
+    import_first = "import os\n" + PARAMETERS.replace("root = ''", 'root = os.path.expanduser("")')
+    assert "expanduser" in import_first
+    error = jupyter.run(import_first + "\nepoch = 3", BEGIN)
+    assert "unknown parameter of li2018 'epoch' (did you mean 'epochs'" in str(error)
+    error = jupyter.run(import_first + "\nlabel_smoothing = 0.1", BEGIN)
+    assert "unknown parameter of li2018 'label_smoothing'" in str(error)
+    home = "home = os.path.expanduser('')\nroot = home\n"
+    assert jupyter.run(import_first, home, BEGIN) is None, "a name on the way to a value is no parameter"
+
+
+def test_a_misspelt_parameter_after_the_beginning_is_found_when_it_begins_again(jupyter):
+    assert jupyter.run(PARAMETERS, BEGIN) is None
+    error = jupyter.run("epoch = 5", BEGIN)
+    assert "unknown parameter of li2018 'epoch' (did you mean 'epochs'" in str(error)
+    assert jupyter.run("epochs = 5", BEGIN) is None
+    assert jupyter["results"].settings["epochs"] == 5
+
+
+def test_a_value_that_is_changed_after_the_beginning_is_in_no_result(jupyter):
+    """It would train, and the tables would bear the former one."""
+    assert jupyter.run(PARAMETERS, BEGIN, "results.findings()", "epochs = 2") is None
+    error = jupyter.run("results.findings()")
+    assert "epochs was 12 when the notebook began and is 2 now: run the cell with begin again" in str(error)
+    assert jupyter.run("epochs = 12", "results.findings()", "epochs = 2", BEGIN, "results.findings()") is None
+
+
+def test_a_value_of_ones_own_has_its_place(jupyter):
+    """In an exercise: the message says where, and there it is free."""
+    error = jupyter.run(PARAMETERS, "name = 'Anna'", BEGIN)
+    assert "a value of your own belongs in a cell below the one with begin" in str(error)
+    assert jupyter.run(PARAMETERS, BEGIN, "name = 'Anna'\nlabel_smoothing = 0.1", BEGIN) is None
+
+
+@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+def test_no_cell_of_a_notebook_reads_as_a_mistake(paper):
+    """Its own cells, run in order and then begun again; and none sets a parameter after the notebook has begun."""
+    cells = nbformat.read(notebooks._path_of(paper), as_version=4).cells
+    texts = [cell.source for cell in cells if cell.cell_type == "code"]
+    values = notebooks.parameters(paper)
+    begin = next(number for number, text in enumerate(texts) if "notebooks.begin(" in text) + 1
+    notebooks._refuse_unknown(paper, values, {"In": ["", *texts], "_serkit_begun": [begin + 1]})
+    for text in texts[begin:]:
+        assert not values.keys() & set(names_set(ast.parse(text))), text
+
+
+def names_set(tree):
+    """The names that a cell itself sets, by any statement."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            yield node.name
+        elif not isinstance(node, ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+            yield from names_set(node)
+
+
+def test_an_unknown_corpus_is_no_miniature(jupyter, monkeypatch):
+    monkeypatch.delenv("SERKIT_RAVDESS", raising=False)
+    assert "unknown corpus 'iemocp' (did you mean 'iemocap'" in str(jupyter.run(PARAMETERS, "corpus = 'iemocp'", BEGIN))
+    error = str(jupyter.run("corpus = 'ravdess'", BEGIN))
+    assert error.startswith("where is ravdess? Set its root, or the variable SERKIT_RAVDESS; there is no miniature")
+    with pytest.raises(SerkitError, match="where is ravdess"):
+        notebooks.execute("li2018", "ravdess")
+
+
+def test_a_variable_says_where_a_corpus_is(jupyter, iemocap_miniature, monkeypatch, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(iemocap_miniature, elsewhere)
+    monkeypatch.setenv("SERKIT_IEMOCAP", str(elsewhere))
+    assert jupyter.run(PARAMETERS, BEGIN) is None
+    assert jupyter["speech"].root == elsewhere
+    assert jupyter.run(f"root = {str(iemocap_miniature)!r}", BEGIN) is None
+    assert jupyter["speech"].root == iemocap_miniature, "what is given comes first"
+
+
+def test_without_a_root_the_miniature_is_executed_whatever_the_variable_says(given, monkeypatch, tmp_path):
+    seen = []
+    own = papermill.execute_notebook
+    monkeypatch.setenv("SERKIT_IEMOCAP", "somewhere")
+
+    def execute_notebook(*arguments, **options):
+        seen.append(os.environ["SERKIT_IEMOCAP"])
+        own(*arguments, **options)
+
+    monkeypatch.setattr(papermill, "execute_notebook", execute_notebook)
+    notebooks.execute("li2018", profile="smoke", out=tmp_path)
+    (tmp_path / "speech").mkdir()
+    notebooks.execute("li2018", "iemocap", str(tmp_path / "speech"), profile="smoke", out=tmp_path)
+    assert seen == ["", "somewhere"]
+    assert os.environ["SERKIT_IEMOCAP"] == "somewhere"
+    assert "SERKIT_PROGRESS" not in os.environ
+
+
+@pytest.fixture
+def partial_copy(iemocap_miniature, tmp_path):
+    """IEMOCAP's miniature with three files deleted, one empty and one cut, and with nobody sad."""
+    copy = tmp_path / "partial"
+    shutil.copytree(iemocap_miniature, copy)
+    spoilt = sorted(copy.glob("Session1/sentences/wav/*/*.wav"))[:5]
+    for path in spoilt[:3]:
+        path.unlink()
+    spoilt[3].write_bytes(b"")
+    spoilt[4].write_bytes(spoilt[4].read_bytes()[:400])
+    for path in copy.glob("Session*/dialog/EmoEvaluation/*.txt"):
+        path.write_text(re.sub(r"\tsad\t", "\tfru\t", path.read_text()))
+    return copy, [path.stem for path in spoilt]
+
+
+def test_a_partial_copy_begins_without_what_it_lacks(jupyter, partial_copy):
+    copy, spoilt = partial_copy
+    whole = 'style = ""\nclasses = ["neutral", "happy", "sad", "angry"]'
+    error = jupyter.run(PARAMETERS, f"root = {str(copy)!r}", whole, BEGIN)
+    assert "strict=False loads it anyway" in str(error)
+    assert jupyter.run("strict = False", BEGIN) is None
+    speech, results = jupyter["speech"], jupyter["results"]
+    assert not set(spoilt) & set(speech.utterances["id"])
+    assert not speech.complete
+    assert f"* 5 utterances without readable audio left out: {', '.join(spoilt)}\n" in results.banner()
+    assert "* no utterance here is sad: the class is left out" in results.banner()
+    assert jupyter["classes"] == results.settings["classes"] == ["neutral", "happy", "angry"]
+    assert set(speech.select(jupyter["classes"])["label"]) == {"neutral", "happy", "angry"}
+    error = jupyter.run("classes = ['neutral', 'sda']", BEGIN)
+    assert "unknown label of iemocap 'sda' (did you mean 'sad'" in str(error), "misspelt, not missing"
 
 
 def test_a_corrected_cell_replaces_its_former_self(jupyter):

@@ -241,7 +241,7 @@ def test_a_value_within_its_bounds(value):
         ({"most": 1.0}, 2.0, r"^parameter hop \(s\) is 1.0 or less; got 2.0$"),
         ({"least": 1}, [3, 0], r"^parameter hop \(s\), each item, is 1 or more; got \[3, 0\]$"),
         ({"least": 0.0}, float("nan"), "is 0.0 or more; got nan"),
-        ({"fewest": 3}, [1.0], r"^parameter hop needs 3 item\(s\) or more; got \[1.0\]$"),
+        ({"fewest": 3}, [1.0], r"^parameter hop needs 3 items or more; got \[1.0\]$"),
     ],
 )
 def test_a_value_out_of_bounds(limits, value, message):

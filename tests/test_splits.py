@@ -35,8 +35,33 @@ def test_groups_hold_women_and_men(utterances):
 
 @pytest.mark.parametrize("groups", [1, -1, 7])
 def test_impossible_numbers_of_groups(utterances, groups):
-    with pytest.raises(SerkitError, match="choose 2 to 6"):
+    with pytest.raises(SerkitError, match=f"speaker_groups = {groups} of 6 speakers: choose 2 to 6, or 0 to test each"):
         splits.leave_one_speaker_out(utterances, groups)
+
+
+def test_one_speaker_cannot_be_divided(utterances):
+    for some in (utterances[utterances["speaker"] == "f1"], utterances[:0]):
+        with pytest.raises(SerkitError, match=r"speakers: [01]; two or more are needed"):
+            splits.leave_one_speaker_out(some)
+
+
+def test_a_partition_without_development_may_do(partitioned):
+    without = splits.by_partition(partitioned[partitioned["partition"] != "dev"], required=("train", "test"))
+    assert without == splits.Fold("partition", ("train_1", "train_2"), ("test_1",), ())
+
+
+def test_one_session_with_two_speakers_is_no_matter_of_groups(sessions):
+    """A part of IEMOCAP: the remedies that name groups or folds would not help."""
+    one = sessions[sessions["session"] == "Ses01"]
+    for groups in (0, 1):
+        with pytest.raises(SerkitError, match=r"1 session: two or more are needed \(.* women 1, men 1\); add speakers"):
+            splits.session_halves(one, groups)
+    with pytest.raises(SerkitError, match="speaker_groups = 2 to 3"):
+        splits.session_halves(sessions.assign(session="1"))
+    with pytest.raises(SerkitError, match=r"2 speakers, a woman and a man: .*nobody is left to train; add speakers"):
+        splits.one_woman_one_man(one)
+    with pytest.raises(SerkitError, match="nothing to train; every speaker is tested"):
+        splits._leave_out(one, "speaker", ("f1", "m1"), "f1 + m1")
 
 
 def test_a_shared_speaker_is_caught(utterances):
@@ -66,7 +91,7 @@ def test_an_unseen_label_and_an_empty_side(utterances):
 
 def test_a_missing_speaker(utterances):
     utterances.loc[3, "speaker"] = None
-    with pytest.raises(SerkitError, match="1 utterances have no speaker, the first is f1-happy-1"):
+    with pytest.raises(SerkitError, match="1 utterance without a speaker, the first is f1-happy-1"):
         splits.leave_one_speaker_out(utterances)
 
 
@@ -91,7 +116,7 @@ def test_pairs_need_women_and_men(utterances):
     with pytest.raises(SerkitError, match="3 women and 0 men speak"):
         splits.one_woman_one_man(utterances[utterances["gender"] == "f"])
     utterances.loc[2, "gender"] = None
-    with pytest.raises(SerkitError, match="1 utterances have no gender, the first is f1-happy-0"):
+    with pytest.raises(SerkitError, match="1 utterance without a gender, the first is f1-happy-0"):
         splits.one_woman_one_man(utterances)
 
 
@@ -146,13 +171,15 @@ def partitioned():
 def test_the_partitions_of_a_corpus(partitioned):
     fold = splits.by_partition(partitioned)
     assert fold == splits.Fold("partition", ("train_1", "train_2"), ("test_1",), ("dev_1",))
-    without_test = splits.by_partition(partitioned[partitioned["partition"] != "test"])
+    without_test = splits.by_partition(partitioned[partitioned["partition"] != "test"], required=("train", "dev"))
     assert without_test == splits.Fold("partition", ("train_1", "train_2"), (), ("dev_1",))
 
 
 def test_partitions_that_cannot_be(partitioned):
     with pytest.raises(SerkitError, match="no recording is in the partition 'dev'"):
         splits.by_partition(partitioned[partitioned["partition"] != "dev"])
+    with pytest.raises(SerkitError, match=r"no recording is in the partition 'test': .*or remove the column"):
+        splits.by_partition(partitioned[partitioned["partition"] != "test"])
     for one, other, sides in (("train_1", "dev_1", "train and validation"), ("dev_1", "test_1", "validation and test")):
         shared = partitioned.assign(speaker=partitioned["speaker"].replace({other: one}))
         with pytest.raises(SerkitError, match=f"{sides} share speakers: {one}"):
@@ -193,9 +220,13 @@ def test_women_and_men_are_dealt_into_groups_where_there_are_no_sessions(utteran
 
 
 def test_halves_that_cannot_be(sessions):
-    for column, remedy in (("speaker", "name one"), ("gender", "name one"), ("session", "deal the speakers into gr")):
+    for column, remedy in (
+        ("speaker", "name one"),
+        ("gender", "name one"),
+        ("session", r"deal .* \(speaker_groups = 2"),
+    ):
         lacking = sessions.assign(**{column: sessions[column].where(sessions["id"] != "f1-happy-1", None)})
-        with pytest.raises(SerkitError, match=f"1 utterances have no {column}, the first is f1-happy-1: {remedy}"):
+        with pytest.raises(SerkitError, match=f"1 utterance without a {column}, the first is f1-happy-1: {remedy}"):
             splits.session_halves(lacking)
     with pytest.raises(SerkitError, match="1 session: two or more are needed"):
         splits.session_halves(sessions[sessions["session"] == "Ses01"])
@@ -246,7 +277,7 @@ def test_partitions_that_cannot_be_dealt(utterances):
     with pytest.raises(SerkitError, match="2 speakers of gender 'f' are too few for a partition: add speakers"):
         splits.deal_partition(utterances[utterances["speaker"] != "f3"])
     utterances.loc[3, "speaker"] = None
-    with pytest.raises(SerkitError, match="1 utterances have no speaker, the first is f1-happy-1: name one"):
+    with pytest.raises(SerkitError, match="1 utterance without a speaker, the first is f1-happy-1: name one"):
         splits.deal_partition(utterances)
 
 

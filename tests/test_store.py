@@ -190,3 +190,66 @@ def test_trimmed_audio_makes_another_store(utterances, tmp_path):
     assert whole.directory != trimmed.directory
     assert len(whole[name]) - len(trimmed[name]) == pytest.approx(200, abs=5)  # frames of 10 ms
     assert len(whole["u0"]) == len(trimmed["u0"])
+
+
+def flip(path):
+    """Change one bit in the middle of a file."""
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 64
+    path.write_bytes(bytes(data))
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+@pytest.mark.parametrize("harm", [flip, cut, lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("name", ["features.npy", "index.csv", "about.json"])
+def test_a_damaged_store_is_made_anew(harm, name, utterances, tmp_path, capsys):
+    if (harm, name) == (flip, "about.json"):
+        return  # what it says besides the list of files is not used
+    whole = store(utterances, tmp_path)
+    values = np.array(whole.values)
+    harm(whole.directory / name)
+    again = store(utterances, tmp_path)
+    assert loudness.calls == 10
+    np.testing.assert_array_equal(again.values, values)
+    assert capsys.readouterr().err.count(f"is damaged ({name}): its features are made anew") == 1
+    store(utterances, tmp_path)
+    assert loudness.calls == 10
+
+
+@pytest.mark.parametrize("harm", [flip, cut, lambda path: path.write_bytes(b"")])
+def test_a_damaged_part_is_made_anew(harm, utterances, tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "PART", 2)
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store_module, "_assemble", interrupted)
+        patch.setattr(store_module, "TOUCHING", ())
+        with pytest.raises(KeyboardInterrupt):
+            store(utterances, tmp_path)
+        harm(sorted((tmp_path / "store").glob("*.partial/*.npz"))[1])
+    monkeypatch.setattr(store_module, "TOUCHING", ())
+    assert store(utterances, tmp_path)["u3"][:, 1].tolist() == list(range(100))
+    assert loudness.calls == 5 + 2
+
+
+def test_another_process_may_extract_the_same_meanwhile(utterances, tmp_path, monkeypatch):
+    """The one that comes second loses the folder with its parts under its hands, and ends well."""
+    monkeypatch.setattr(store_module, "PART", 2)
+    monkeypatch.setattr("serkit.fingerprints.of_value", lambda _: "the same code")
+    nested = []
+
+    def overtaken(signal, sample_rate, step=160):
+        if loudness.calls == 3 and not nested:
+            nested.append(store(utterances, tmp_path))
+        return loudness(signal, sample_rate, step)
+
+    overtaken.__name__ = "loudness"
+    stored = store(utterances, tmp_path, overtaken)
+    assert stored.directory == nested[0].directory
+    assert stored["u4"][:, 1].tolist() == list(range(125))
+    assert [path.name for path in (tmp_path / "store").iterdir()] == [stored.directory.name]

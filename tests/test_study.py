@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import fingerprints, study
+from serkit import files, fingerprints, study
 from serkit.errors import SerkitError
 from serkit.splits import Fold
 
@@ -265,14 +266,85 @@ def test_no_scheduler_at_the_address(tmp_path):
         study.Study(tmp_path, run).complete(SPECS, scheduler="nonsense://127.0.0.1:1")
 
 
-def test_half_written_folders_of_dead_processes_are_swept(tmp_path):
-    dead = tmp_path / ".abc.999999999.tmp"
-    dead.mkdir()
-    alive = tmp_path / f".abc.{os.getpid()}.tmp"
-    alive.mkdir()
-    study.Study(tmp_path, run).complete(SPECS[:1])
-    assert not dead.exists()
-    assert alive.exists()
+@pytest.mark.parametrize("name", ["predictions.csv", "history.csv", "run.json"])
+@pytest.mark.parametrize("harm", ["cut", "changed", "deleted", "empty"])
+def test_a_damaged_run_is_done_anew(name, harm, tmp_path, capsys):
+    one = study.Study(tmp_path, run)
+    runs = one.complete(SPECS)
+    path = tmp_path / runs["key"][2] / name
+    text = path.read_text()
+    if harm == "deleted":
+        path.unlink()
+    else:
+        harmed = {"cut": text[: len(text) // 2], "changed": text.replace("0", "3", 1), "empty": ""}
+        path.write_text(harmed[harm])
+    if name != "run.json":
+        with pytest.raises(SerkitError, match=rf"{name} is damaged: start the same command again, and its run"):
+            one.predictions(runs) if name == "predictions.csv" else one.histories(runs)
+    again = one.complete(SPECS)
+    assert one.predictions(again)["p"].tolist() == [0, 0, 2, 2] * 2
+    assert one.histories(again)["loss"].tolist() == [0.5] * 4
+    printed = capsys.readouterr().err
+    assert printed.count(f"is damaged ({name}): it is done anew") == 1
+    assert "run {'model': 'large', 'seed': 0} in " in printed
+    assert [part.name for part in tmp_path.glob(".*")] == []
+
+
+class Kept:
+    """A model whose saving takes so long that others do something meanwhile."""
+
+    def save(self, path):
+        pytest.meanwhile()
+        path.write_text("weights")
+
+
+def slow(seed):
+    outcome = run("small", seed)
+    return study.Outcome(outcome.predictions, outcome.history, Kept())
+
+
+def test_a_run_that_another_machine_writes_is_not_swept(tmp_path, monkeypatch):
+    """There, processes have other numbers: ours is not found among them."""
+
+    def starts_elsewhere():
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "_machine", lambda: "another")
+            patch.setattr(os, "kill", lambda *_: (_ for _ in ()).throw(ProcessLookupError()))
+            study.Study(tmp_path, run).complete(SPECS[:1])
+
+    monkeypatch.setattr(pytest, "meanwhile", starts_elsewhere, raising=False)
+    one = study.Study(tmp_path, slow)
+    runs = one.complete(study.grid(seed=[0]))
+    assert len(one.predictions(runs)) == 2
+    assert sorted(path.name for path in (tmp_path / runs["key"][0]).iterdir()) == [
+        "history.csv",
+        "model.keras",
+        "predictions.csv",
+        "run.json",
+    ]
+
+
+def test_of_two_that_finish_the_same_run_the_first_is_kept(tmp_path, monkeypatch):
+    one, spec = study.Study(tmp_path, slow), {"seed": 0}
+    times = []
+
+    def finishes_too():
+        monkeypatch.setattr(pytest, "meanwhile", lambda: None)
+        study._store(one, spec, one.key(spec), slow(0), 1.0)
+        times.append((tmp_path / one.key(spec) / "run.json").stat().st_mtime_ns)
+
+    monkeypatch.setattr(pytest, "meanwhile", finishes_too, raising=False)
+    runs = one.complete([spec])
+    assert [(tmp_path / one.key(spec) / "run.json").stat().st_mtime_ns] == times
+    assert len(one.predictions(runs)) == 2
+
+
+def test_a_complete_study_is_read_where_nothing_may_be_written(tmp_path, monkeypatch):
+    runs = study.Study(tmp_path, run).complete(SPECS)
+    stale = tmp_path / f".abc.{files._machine()}-{2**22 + 1}-12345678.tmp"
+    stale.mkdir()
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
+    pd.testing.assert_frame_equal(study.Study(tmp_path, run).complete(SPECS), runs)
 
 
 WIDTH = 3

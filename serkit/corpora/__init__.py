@@ -20,25 +20,27 @@ Each corpus is a module of `serkit.corpora.loaders`, each synthetic twin one of 
 """
 
 import json
+import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
 from serkit.corpora import miniatures
-from serkit.corpora.checks import LEVELS, Problem, audio_problems
+from serkit.corpora.checks import LEVELS, Problem, audio_problems, header, in_threads
 from serkit.corpora.loaders import NAMES, module
 from serkit.corpora.table import COLUMNS, LABELS, MARKER, RATING_COLUMNS, WORD_COLUMNS
 from serkit.errors import SerkitError, one_of
 
 __all__ = [
-    "COLUMNS", "LABELS", "MARKER", "NAMES", "Corpus", "Problem", "lacking", "load", "miniatures", "module", "require",
+    "COLUMNS", "LABELS", "MARKER", "NAMES", "Corpus", "Problem", "load", "merges", "miniatures", "module", "place",
 ]  # fmt: skip
 
 LISTED_PROBLEMS = 5
 READERS = ("trajectories", "ratings", "words")  # what a loader may have besides its table
-REMEDIES = {  # of what `require` misses in a corpus
+OR = " or "  # in what a paper needs
+REMEDIES = {  # of what `Corpus.require` misses
     "label": "take a corpus with emotion labels, such as iemocap, or fill the column label of a manifest",
     "trajectories": "take recola, or describe the recordings and their annotations in a CSV file: continuous",
     "ratings": "take a corpus with single ratings, such as iemocap or recola",
@@ -57,6 +59,7 @@ class Corpus:
         miniature: whether this is the synthetic twin instead of the corpus.
         expected: the counts that a miniature must have; None on a real copy, which must have the published ones.
         problems: what was found wrong while the labels were read.
+        strict: whether a class that this copy lacks is an error; otherwise `classes` and `select` leave it out.
     """
 
     name: str
@@ -65,6 +68,7 @@ class Corpus:
     miniature: bool = False
     expected: dict[str, int] | None = field(default=None, repr=False)
     problems: list[Problem] = field(default_factory=list, repr=False)
+    strict: bool = True
     _checked: dict[tuple[bool, int], pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
@@ -137,11 +141,25 @@ class Corpus:
             columns=["figure", "counted", "published"],
         ).astype({"counted": float, "published": float})
 
+    def classes(self, labels: list[str], style: str = "", merge: dict[str, str] | None = None) -> list[str]:
+        """Take those of `labels` that `select` finds in this copy: all of them, unless it was loaded with strict=False.
+
+        Args:
+            labels: label words.
+            style: as in `select`.
+            merge: as in `select`.
+
+        Raises:
+            SerkitError: as `select`.
+        """
+        there = set(self.select(labels, style, merge)["label"])
+        return [label for label in labels if label in there]
+
     def select(self, labels: list[str], style: str = "", merge: dict[str, str] | None = None) -> pd.DataFrame:
         """Take the utterances of a protocol: those with one of `labels`, spoken in `style`.
 
         Args:
-            labels: label words; each must occur.
+            labels: label words; each must occur, unless the corpus was loaded with strict=False.
             style: "improvised" or "scripted"; ignored in a corpus that has one style only, and when empty.
             merge: labels that count as another one: ``{"excited": "happy"}``. The column code keeps the corpus' own.
 
@@ -149,27 +167,79 @@ class Corpus:
             Rows of `utterances`, renumbered.
 
         Raises:
-            SerkitError: a label or the style does not occur, a label does not occur in that style, or a merged label is
-                among `labels` or merged into one that is not.
+            SerkitError: no labels, or one twice; a label or the style does not occur, or a label does not occur in that
+                style; or a merged label is among `labels` or merged into one that is not.
         """
         table, merge = self.utterances, dict(merge or {})
+        if len(set(labels)) < max(len(labels), 1):
+            raise SerkitError(f"classes = {labels}: name one or more, each once")
+        known = set(table["label"].dropna()) | (set() if self.strict else set(LABELS))
         for label in [*labels, *merge]:
             if label not in merge.values():  # which need not occur by itself
-                one_of(label, table["label"].dropna().unique(), f"label of {self.name}")
+                one_of(label, known, f"label of {self.name}")
+        styles = table["style"].dropna().unique()
+        if style and len(styles) > 1:
+            table = table[table["style"] == one_of(style, styles, f"style of {self.name}")]
+        if not self.strict:  # the class into which nothing is merged may be missing too
+            merge = {label: other for label, other in merge.items() if (table["label"] == label).any()}
         for label, other in merge.items():
             if label in labels:
                 raise SerkitError(f"{label!r} is merged into {other!r} and a class of its own: choose one of the two")
             one_of(other, labels, f"class to merge {label!r} into")
-        styles = table["style"].dropna().unique()
-        if style and len(styles) > 1:
-            table = table[table["style"] == one_of(style, styles, f"style of {self.name}")]
         table = table.assign(label=table["label"].replace(merge))
         table = table[table["label"].isin(labels)]
         for label in labels:
-            if not (table["label"] == label).any():
+            if not (table["label"] == label).any() and (self.strict or table.empty):
                 spoken = f"{style} utterance" if style else "utterance"
                 raise SerkitError(f"no {spoken} of {self.name} is labelled {label!r}: leave the class out")
         return table.reset_index(drop=True)
+
+    def require(self, needs: Iterable[str]) -> "Corpus":
+        """Return this corpus if it has what a paper needs.
+
+        Args:
+            needs: columns of `utterances`, each with at least one value; and "trajectories", "ratings" or "words". One
+                of several will do in "partition or gender".
+
+        Raises:
+            SerkitError: something is missing; the message names all of it, each with what to do.
+        """
+        missing = self.lacking(needs)
+        if not missing:
+            return self
+        lines = [f"  no {need}\n    -> {'; or '.join(map(_remedy, need.split(OR)))}" for need in missing]
+        raise SerkitError(f"{self.name} lacks what is needed here:\n" + "\n".join(lines))
+
+    def lacking(self, needs: Iterable[str]) -> list[str]:
+        """List what of `needs`, as in `require`, this corpus does not have."""
+        table, source = self.utterances, module(self.name)
+
+        def has(name: str) -> bool:
+            return hasattr(source, name) if name in READERS else name in table and bool(table[name].notna().any())
+
+        return [need for need in needs if not any(map(has, need.split(OR)))]
+
+    def readable(self) -> "tuple[Corpus, list[str]]":
+        """Leave out the utterances whose audio cannot be opened: missing, empty, cut short or no audio.
+
+        Returns:
+            The corpus without them, and their ids.
+
+        Raises:
+            SerkitError: none can be opened.
+        """
+
+        def opens(path: str) -> bool:
+            try:
+                return bool(header(path))
+            except SerkitError:
+                return False
+
+        table = self.utterances
+        good = pd.Series(list(in_threads(opens, table["path"].tolist(), "reading audio headers")), table.index, bool)
+        if not good.any():
+            raise SerkitError(f"none of the {len(table)} recordings of {self.name} can be opened: {self.root}")
+        return replace(self, utterances=table[good].reset_index(drop=True)), table.loc[~good, "id"].tolist()
 
     @property
     def recordings(self) -> pd.DataFrame:
@@ -182,7 +252,7 @@ class Corpus:
         Raises:
             SerkitError: the corpus has labels of whole utterances only.
         """
-        require(self, ["trajectories"])
+        self.require(["trajectories"])
         return self.utterances.dropna(subset="partition").reset_index(drop=True)
 
     def trajectories(self) -> pd.DataFrame:
@@ -228,7 +298,8 @@ def load(name: str, root: Path | str, strict: bool = True) -> Corpus:
     Args:
         name: one of `NAMES`.
         root: the copy's folder; for "manifest" a CSV file.
-        strict: refuse a copy in which `Corpus.check` finds an error.
+        strict: refuse a copy in which `Corpus.check` finds an error. False also loads such a copy, with all of its rows
+            (`Corpus.readable` leaves out those without audio), and `Corpus.select` leaves out a class that it lacks.
 
     Raises:
         SerkitError: no such corpus; nothing at `root` (the message says how to get the corpus and the tree
@@ -238,42 +309,59 @@ def load(name: str, root: Path | str, strict: bool = True) -> Corpus:
     root = Path(root).expanduser().resolve()
     marker = _marker(name, root)
     root, utterances, problems = source.read(root)
-    corpus = Corpus(
-        name, root, utterances, marker is not None, None if marker is None else marker["expected"], problems
-    )
+    expected = None if marker is None else marker["expected"]
+    corpus = Corpus(name, root, utterances, marker is not None, expected, problems, strict)
     if strict:
         _require_sound(corpus)
     return corpus
 
 
-def require(corpus: Corpus, needs: Iterable[str]) -> Corpus:
-    """Return `corpus` if it has what a paper needs.
+def place(name: str, root: Path | str = "") -> Path | str:
+    """Say where a corpus is: at `root`; else where the variable SERKIT_<NAME> says; else its miniature is.
 
     Args:
-        corpus: any.
-        needs: columns of `Corpus.utterances`, each with at least one value; and "trajectories", "ratings" or "words".
+        name: one of `NAMES`.
+        root: the copy's folder or file; empty if it is not given.
 
     Raises:
-        SerkitError: something is missing; the message names all of it, each with what to do.
+        SerkitError: no such corpus; or no place is given and there is no miniature of it.
     """
-    missing = lacking(corpus, needs)
-    if not missing:
-        return corpus
-    lines = [
-        f"  no {name}\n    -> {REMEDIES.get(name, f'fill the column {name} of a manifest, or take another corpus')}"
-        for name in missing
-    ]
-    raise SerkitError(f"{corpus.name} lacks what is needed here:\n" + "\n".join(lines))
+    module(name)  # is there such a corpus?
+    variable = f"SERKIT_{name.upper()}"
+    if given := str(root) or os.environ.get(variable, ""):
+        return given
+    if name in miniatures.NAMES:
+        return miniatures.ensure(name)
+    raise SerkitError(
+        f"where is {name}? Set its root, or the variable {variable}; there is no miniature of it\n"
+        f"{module(name).HOW_TO_GET.strip()}"
+    )
 
 
-def lacking(corpus: Corpus, needs: Iterable[str]) -> list[str]:
-    """List what of `needs`, as in `require`, a corpus does not have."""
-    table, source = corpus.utterances, module(corpus.name)
-    return [
-        name
-        for name in needs
-        if not (hasattr(source, name) if name in READERS else name in table and table[name].notna().any())
-    ]
+def merges(pairs: Iterable[str]) -> dict[str, str]:
+    """Read labels that count as another one, for `Corpus.select`: "excited=happy"; empty ones are passed over.
+
+    Raises:
+        SerkitError: one is not of that form, or a label is merged twice.
+
+    >>> merges(["joy = happy", ""])
+    {'joy': 'happy'}
+    """
+    found = {}
+    for pair in pairs:
+        if not pair.strip():
+            continue
+        label, _, other = (part.strip() for part in pair.partition("="))
+        if not label or not other or "=" in other:
+            raise SerkitError(f"a merge is label=class, such as 'excited=happy'; got {pair!r}")
+        if label in found:
+            raise SerkitError(f"{label!r} is merged into {found[label]!r} and into {other!r}: choose one of the two")
+        found[label] = other
+    return found
+
+
+def _remedy(name: str) -> str:
+    return REMEDIES.get(name, f"fill the column {name} of a manifest, or take another corpus")
 
 
 def _require_sound(corpus: Corpus) -> None:
@@ -285,9 +373,9 @@ def _require_sound(corpus: Corpus) -> None:
     more = len(errors) - len(lines)
     lines += [f"  ... and {more} more; `serkit check {corpus.name} {corpus.root}` lists all"] if more else []
     raise SerkitError(
-        f"this copy of {corpus.name} has {len(errors)} error(s):\n"
+        f"this copy of {corpus.name} has {len(errors)} error{'s' * (len(errors) != 1)}:\n"
         + "\n".join(lines)
-        + f'\nload("{corpus.name}", ..., strict=False) loads it anyway'
+        + "\nstrict=False loads it anyway; a notebook then leaves out what cannot be read, and says so"
     )
 
 

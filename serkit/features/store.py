@@ -6,11 +6,16 @@ atomically, so that an interrupted extraction goes on where it stopped; the fini
 folder's name is the key of everything that the values depend on: front end, settings, the content of
 every audio file, the code of the front end, of reading and resampling audio and of writing the parts, and
 the versions of the libraries that these use (see `serkit.fingerprints`). Change one and the features are
-made anew; change nothing and they are found again.
+made anew; change nothing and they are found again. A store whose files are not what was written is made anew. Several
+processes may extract the same features at once: the first to finish puts them there.
 """
 
 import json
 import os
+import shutil
+import sys
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -110,8 +115,6 @@ def extract(
             end gives a value that is not finite. All are looked at first; the message names the first
             few and says how many there are.
     """
-    from joblib import Parallel, delayed
-
     settings = dict(settings or {})
     if utterances["id"].duplicated().any():
         raise SerkitError(f"utterance {utterances['id'][utterances['id'].duplicated()].iloc[0]!r} is listed twice")
@@ -121,12 +124,49 @@ def extract(
     about = _about(front_end, settings, sample_rate, read, dict(zip(utterances["id"], hashes, strict=True)))
     home = Path(directory) if directory else files.cache_dir() / "features"
     final = home / f"{front_end.__name__}-{files.content_key(about)}"
-    if final.is_dir():
+    wrong = _wrong(final)
+    if not wrong:
         return Features(final)
+    if final.is_dir():
+        print(f"{final} is damaged ({wrong}): its features are made anew", file=sys.stderr)
     building = final.with_name(final.name + ".partial")
-    building.mkdir(parents=True, exist_ok=True)
+    try:
+        parts = _extract_all(utterances, front_end, settings, sample_rate, read, workers, building)
+        with files.atomic(final, stands=lambda path: not _wrong(path)) as folder:
+            _assemble(parts, hashes, about, folder)
+    except FileNotFoundError:
+        if _wrong(final):  # else another process has finished meanwhile, and removed the parts
+            raise
+    shutil.rmtree(building, ignore_errors=True)
+    return Features(final)
+
+
+def _wrong(final: Path) -> str:
+    """What is not as it was written; empty for a whole store."""
+    try:
+        return files.damaged(final, json.loads((final / "about.json").read_text(encoding="utf-8"))["files"])
+    except (OSError, ValueError, KeyError):
+        return "about.json"
+
+
+def _extract_all(
+    utterances: pd.DataFrame,
+    front_end: Callable,
+    settings: dict,
+    sample_rate: int,
+    read: Callable,
+    workers: int | None,
+    building: Path,
+) -> list[Path]:
+    """Write the parts that are missing; returns where all are.
+
+    Raises:
+        SerkitError: utterances cannot be used; nothing else is left out.
+    """
+    from joblib import Parallel, delayed
+
     jobs = [(building / f"part-{number:05d}.npz", part) for number, part in enumerate(_parts(utterances))]
-    waiting = [job for job in jobs if not job[0].exists()]
+    waiting = [(path, part) for path, part in jobs if not _holds(path, list(part["id"]))]
     count = min(workers or os.cpu_count() or 1, max(len(waiting), 1))
     done = Parallel(n_jobs=count, return_as="generator_unordered")(
         delayed(_extract_part)(
@@ -142,9 +182,16 @@ def extract(
             f"{len(bad)} of {len(utterances)} utterances cannot be used; mend them or leave their rows out:"
             f"\n  {shown}{more}"
         )
-    _assemble([path for path, _ in jobs], hashes, about, final)
-    files.remove(building)
-    return Features(final)
+    return [path for path, _ in jobs]
+
+
+def _holds(path: Path, names: list[str]) -> bool:
+    """Whether a part can be read and has these utterances; its archive keeps a checksum of each."""
+    try:
+        with path.open("rb") as stream, np.load(stream) as arrays:
+            return arrays.files == names and all(arrays[name] is not None for name in names)
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def _about(front_end: Callable, settings: dict, sample_rate: int, read: Callable, hashes: dict[str, str]) -> dict:
@@ -204,7 +251,7 @@ def _extract_part(
     return problems
 
 
-def _assemble(parts: list[Path], hashes: list[str], about: dict, final: Path) -> None:
+def _assemble(parts: list[Path], hashes: list[str], about: dict, folder: Path) -> None:
     """Join the parts into one file without holding more than one of them in memory."""
     names, lengths, dims = [], [], 0
     for part in parts:
@@ -214,21 +261,21 @@ def _assemble(parts: list[Path], hashes: list[str], about: dict, final: Path) ->
                 lengths.append(arrays[name].shape[0])
                 dims = arrays[name].shape[1]
     offsets = np.cumsum([0, *lengths])
-    with files.atomic(final) as building:
-        building.mkdir()
-        values = np.lib.format.open_memmap(
-            building / "features.npy", mode="w+", dtype=np.float32, shape=(int(offsets[-1]), dims)
-        )
-        position = 0
-        for part in parts:
-            with np.load(part) as arrays:
-                block = np.concatenate([arrays[name] for name in arrays.files])
-            values[position : position + len(block)] = block
-            position += len(block)
-        values.flush()
-        index = pd.DataFrame({"id": names, "offset": offsets[:-1], "frames": lengths, "sha256": hashes})
-        files.write_csv(building / "index.csv", index)
-        files.write_text(building / "about.json", json.dumps({**about, "utterances": len(names)}, indent=2))
+    folder.mkdir()
+    values = np.lib.format.open_memmap(
+        folder / "features.npy", mode="w+", dtype=np.float32, shape=(int(offsets[-1]), dims)
+    )
+    position = 0
+    for part in parts:
+        with np.load(part) as arrays:
+            block = np.concatenate([arrays[name] for name in arrays.files])
+        values[position : position + len(block)] = block
+        position += len(block)
+    values.flush()
+    index = pd.DataFrame({"id": names, "offset": offsets[:-1], "frames": lengths, "sha256": hashes})
+    index.to_csv(folder / "index.csv", index=False)
+    note = {**about, "utterances": len(names), "files": files.contents(folder)}
+    (folder / "about.json").write_text(json.dumps(note, indent=2), encoding="utf-8")
 
 
 def _hash_all(paths: pd.Series) -> list[str]:

@@ -1,7 +1,8 @@
 """The papers that serkit reproduces, as data: a folder each, with ``paper.toml`` and the printed tables.
 
 **paper.toml** names the paper, its notebook, the corpora of its results (`own`) and the columns that any other
-corpus must have (`needs`). Under ``[parameters]`` it has one line a parameter of the notebook:
+corpus must have (`needs`; "partition or gender" where one of two will do). Under ``[parameters]`` it has one line a
+parameter of the notebook:
 
 * ``unit``: of the value, where it has one.
 * ``source``: who says so. "paper": the paper states the value. "ours": the paper is silent or impossible to follow,
@@ -78,7 +79,9 @@ class Parameter:
         """
         items = value if isinstance(value, list) else [value]
         if len(items) < self.fewest:
-            raise SerkitError(f"parameter {self.name} needs {self.fewest} item(s) or more; got {value!r}")
+            raise SerkitError(
+                f"parameter {self.name} needs {self.fewest} item{'s' * (self.fewest != 1)} or more; got {value!r}"
+            )
         low, high = self.least is not None, self.most is not None
         if (low and not all(item >= self.least for item in items)) or (
             high and not all(item <= self.most for item in items)
@@ -127,7 +130,7 @@ class Paper:
         venue: where and when it appeared.
         notebook: file name in ``notebooks/``.
         own: the corpora of the paper's results; the first one's miniature is used when no corpus is named.
-        needs: the columns that any corpus must have.
+        needs: the columns that any corpus must have; "partition or gender" where one of two will do.
         parameters: of the notebook, by name.
         folder: with the paper's tables.
     """

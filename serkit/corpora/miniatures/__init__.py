@@ -12,6 +12,7 @@ is part of the cached folder's name: raise it with every change of what is writt
 import importlib
 import os
 import pkgutil
+import shutil
 from pathlib import Path
 from types import ModuleType
 
@@ -58,7 +59,7 @@ def ensure(name: str, seed: int = 0) -> Path:
     try:
         own.rename(directory)
     except OSError:  # another process was quicker
-        files.remove(own)
+        shutil.rmtree(own, ignore_errors=True)
         if not (directory / MARKER).is_file():
             raise
     return directory
