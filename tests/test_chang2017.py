@@ -299,6 +299,7 @@ def test_comparisons_of_the_paper(folder):
     fuzzy = [("BasicCNN, fuzzy", "BasicCNN, regression", name) for name in measures]
     assert found.loc[fuzzy, "published"].isna().all()
     assert len(found) == 4 * 3 + 3
+    assert found["made_by"].eq("paper").all(), "the paper speaks of regression, too"
     assert set(found["verdict"]) == {"undecided"}, "one speaker"
     assert "BasicDCGAN better than BasicCNN, Accuracy (5 class)" in (folder / "notebook.ipynb").read_text()
 
@@ -740,19 +741,32 @@ def test_a_warm_up_is_the_generators(space, monkeypatch):
     assert space["train"]("BasicCNN", SETTING, fold, 0, 1.0).history["rounds"].tolist() == [9]
 
 
-def test_the_partition_of_a_corpus_is_honoured(tmp_path, random):
+def own_corpus(folder, random, splits):
+    """A manifest of eight recordings of four speakers, each speaker in one of four splits."""
     rows = []
-    for number, (speaker, split) in enumerate(zip("aabbccdd", ["train"] * 4 + ["dev"] * 2 + ["test"] * 2, strict=True)):
+    for number, (speaker, split) in enumerate(zip("aabbccdd", np.repeat(splits, 2), strict=True)):
         rows.append({"path": f"{number}.wav", "speaker": speaker, "split": split, "valence": 1 + number % 5})
         rows[-1] |= {"activation": 3, "label": "any"}
-        audio.write(tmp_path / rows[-1]["path"], random.normal(0, 0.1, 8000), 16000)
-    pd.DataFrame(rows).to_csv(tmp_path / "own.csv", index=False)
+        audio.write(folder / rows[-1]["path"], random.normal(0, 0.1, 8000), 16000)
+    pd.DataFrame(rows).to_csv(folder / "own.csv", index=False)
+
+
+def test_the_partition_of_a_corpus_is_honoured(tmp_path, random):
+    own_corpus(tmp_path, random, ["train", "train", "dev", "test"])
     found = beginning(tmp_path / "out", corpus="manifest", root=str(tmp_path / "own.csv"), evenness=0.0)
     for mark in ("BY_EMOTION = {", "FOLDS = "):
         run_cell("chang2017", mark, found)
     (fold,) = found["FOLDS"]
     speaker = found["TRUTH"]["speaker"]
     assert [set(speaker[list(side)]) for side in (fold.train, fold.validation, fold.test)] == [{"a", "b"}, {"c"}, {"d"}]
+
+
+def test_a_partition_without_a_test_side_is_refused_before_anything_is_trained(tmp_path, random):
+    own_corpus(tmp_path, random, ["train", "train", "train", "dev"])
+    found = beginning(tmp_path / "out", corpus="manifest", root=str(tmp_path / "own.csv"), evenness=0.0)
+    run_cell("chang2017", "BY_EMOTION = {", found)
+    with pytest.raises(SerkitError, match=r"^no recording is in the partition 'test'"):
+        run_cell("chang2017", "FOLDS = ", found)
 
 
 def test_a_learning_rate_that_diverges_is_named(space):

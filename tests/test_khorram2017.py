@@ -1,5 +1,7 @@
 """The khorram2017 notebook, executed in the smoke profile: what its tables, figures and files hold."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pandas as pd
@@ -171,7 +173,9 @@ def test_comparisons_of_the_paper_have_a_verdict(folder):
     scores = table(folder, "scores").set_index(["dimension", "model"])["CCC"]
     difference = scores["valence", "Down/Up"] - scores["valence", "Dilated"]
     assert own.loc[("Down/Up (valence)", "Dilated (valence)"), "measured"] == pytest.approx(difference, abs=2e-4)
-    assert compared["worse"].str.startswith("linear, shifted, 5 s mean (").sum() == 4
+    lines = compared["worse"].str.startswith("linear, shifted, 5 s mean (")
+    assert lines.sum() == 4
+    assert compared["made_by"].tolist() == ["ours" if line else "paper" for line in lines]
 
 
 def judged_frames(side, random):
@@ -357,7 +361,7 @@ def test_raw_recola_with_participants_outside_the_partitions(tmp_path, random, c
     speech = corpora.load("recola", tmp_path, strict=False)
     space = {**definitions("khorram2017", speech=speech, strict=False), "results": None}
     run_cell("khorram2017", "outside := ", space)
-    assert "1 recordings are in no partition, or lack a file, and are left out: P17" in capsys.readouterr().out
+    assert "1 recordings are in no partition, and are left out: P17" in capsys.readouterr().out
     assert space["T"] == {"P13": 254, "P16": 251, "P19": 253, "P21": 252}
     assert space["fold"] == splits.by_partition(speech.recordings)
     assert set(space["LABELS"]["valence"]) == set(space["T"])
@@ -390,6 +394,20 @@ def test_no_error_and_no_warning_in_the_notebook(folder):
 def test_bad_input_inside_the_notebook_is_one_clear_message(tmp_path):
     with pytest.raises(SerkitError, match=r"^khorram2017: unknown dimension of recola 'liking'; valid: arousal, val"):
         notebooks.execute("khorram2017", profile="smoke", out=tmp_path, dimensions=["liking"])
+
+
+def test_a_partition_without_development_is_refused(speech):
+    """Without a test side the development columns are left to measure; without development nothing ends training."""
+    table = speech.utterances
+    for missing, refused in (("test", False), ("dev", True), ("train", True)):
+        part = dataclasses.replace(speech, utterances=table[table["partition"] != missing], complete=False)
+        space = definitions("khorram2017", speech=part)
+        if refused:
+            with pytest.raises(SerkitError, match=f"^no recording is in the partition {missing!r}"):
+                run_cell("khorram2017", "outside := ", space)
+        else:
+            run_cell("khorram2017", "outside := ", space)
+            assert space["fold"].test == ()
 
 
 def test_own_recordings_with_test_labels_at_another_rate(tmp_path, random):
