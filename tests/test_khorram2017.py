@@ -400,7 +400,7 @@ def test_a_partition_without_development_is_refused(speech):
     """Without a test side the development columns are left to measure; without development nothing ends training."""
     table = speech.utterances
     for missing, refused in (("test", False), ("dev", True), ("train", True)):
-        part = dataclasses.replace(speech, utterances=table[table["partition"] != missing], complete=False)
+        part = dataclasses.replace(speech, utterances=table[table["partition"] != missing])
         space = definitions("khorram2017", speech=part)
         if refused:
             with pytest.raises(SerkitError, match=f"^no recording is in the partition {missing!r}"):
