@@ -208,7 +208,10 @@ def test_differences_say_who_set_the_value():
     settings = papers.profile_values(paper, "paper")
     assert papers.differences(paper, settings) == []
     changed = settings | {"depth": 8, "kernel": 5, "models": ["Dilated"], "seeds": 1, "corpus": "continuous"}
-    kernel, deep = papers.differences(paper, changed)
+    kernel, deep, runs = papers.differences(paper, changed)
+    assert (runs.name, runs.affects) == ("seeds", ("metric test RMSE", "metric test CCC")), (
+        "an ensemble is tested (6.1)"
+    )
     assert (deep.name, deep.value, deep.published, deep.source) == ("depth", 8, 10, "paper")
     assert (kernel.name, kernel.source) == ("kernel", "ours"), "the paper does not say"
     assert deep.touches(1, "Dilated")
