@@ -13,7 +13,8 @@ ROOT = Path(serkit.__file__).parent
 ALLOWED = {
     "cli": {"jobs", "notebooks", "report", "papers", "corpora", "errors", "statistics"},
     "jobs": {"notebooks", "corpora", "progress", "errors"},
-    "notebooks": {"training", "report", "papers", "corpora", "progress", "errors", "files"},
+    "notebooks": {"stamps", "training", "report", "papers", "corpora", "progress", "errors", "files"},
+    "stamps": {"files", "fingerprints", "study"},
     "report": {"papers", "corpora", "statistics", "metrics", "plots", "files", "errors", "audio"},
     "study": {"training", "fingerprints", "files", "progress", "errors", "layers"},
     "training": {"inspection", "metrics", "progress", "errors"},
@@ -95,6 +96,7 @@ def test_fewer_public_names_than_before():
     What can be done since that could not be done then does not count.
     """
     new = {"layers.recurrent.LSTM", "study.compiled", "training.limit_threads", "jobs.execute_all"}
+    new |= {"stamps.made_of", "stamps.write", "stamps.holds"}
     public = [
         f"{name}.{node.name}"
         for name, tree in modules().items()
