@@ -27,7 +27,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from serkit import metrics, progress
+from serkit import metrics, planning, progress
 from serkit.errors import SerkitError, one_of
 
 CHECK_EVERY = 100  # steps between looks at the losses; each look waits for the device
@@ -217,6 +217,8 @@ class AlternatingTraining:
     ) -> pd.DataFrame:
         """Train until validation gets no better, and go back to the best epoch (chang2017, section 5).
 
+        While a plan is made (`serkit.planning`), training is cut short.
+
         Training ends after `patience` epochs in a row that are not better than the best one. The paper looks for
         "lower" values and goes on for a "higher" one; a value that equals the best is not higher and counts as one of
         the five, so that of equal epochs the first is kept, and a score that never moves ends training.
@@ -248,6 +250,7 @@ class AlternatingTraining:
             raise SerkitError("there are no labelled batches to train on: the training set is empty")
         if warmup and self.generator is None:
             raise SerkitError(f"warmup {warmup}: only a generator and its discriminator can learn without labels")
+        labelled, validate, epochs, warmup = planning.shortened(labelled, validate, epochs, warmup)
         rng, began = np.random.default_rng(seed), time.monotonic()
         rows, best, waited = [], -np.inf, 0
         unlabelled = iter(() if unlabelled is None else unlabelled)

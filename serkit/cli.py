@@ -50,13 +50,16 @@ def main() -> None:
 @click.option("--seeds", type=click.IntRange(1), help="Repeat every run with this many seeds.")
 @click.option("--again", is_flag=True, help="Execute notebooks too whose results are there, made of just the same.")
 @click.option("--pdf", is_flag=True, help="Figures as PDF too.")
+@click.option(
+    "--plan", "planned", is_flag=True, help="Do nothing; say which runs are found or to do, and what they will take."
+)
 @click.option("--jobs", type=click.IntRange(1), help="Notebooks side by side.  [default: one a core]")
 @click.option("--workers", type=click.IntRange(1), help="Local worker processes for the runs of a notebook.")
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, tcp://host:port, instead of local workers.")
 @click.option(
     "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
 )
-def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, jobs, workers, scheduler, out) -> None:
+def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jobs, workers, scheduler, out) -> None:
     """Run the notebooks of PAPERs (all, when none is named) and write tables, figures and executed notebooks.
 
     With no --corpus, each paper runs on the miniature of its corpus: small, synthetic, written on the spot.
@@ -75,6 +78,9 @@ def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, jobs, worke
         jobs = jobs or 1  # they fill the cores by themselves
     failed = []
     executions = [(key, corpus, root, profile, out, given) for key, corpus, root, given in plan]
+    if planned:
+        _show_plan(executions, jobs or side_by_side._usual_number(), workers or 1)
+        return
     for (key, corpus, root, *_), outcome in side_by_side.execute_all(executions, jobs, again):
         title = f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}"
         # Not click.echo: it knows nothing of the progress bars below.
@@ -218,6 +224,29 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
     if not plan:
         raise SerkitError("; ".join(refused))
     return plan
+
+
+def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
+    """Print what executions will take: runs, minutes and disk of each study, and totals."""
+    import tempfile
+
+    from tqdm import tqdm
+
+    from serkit import notebooks, planning
+
+    tables = []
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (key, corpus, root, profile, out, given) in enumerate(executions):
+            path = notebooks.plan(key, Path(folder) / f"{number}.jsonl", corpus, root, profile, out, **given)
+            records = planning.read(path)
+            tables.append(planning.table(records))
+            tqdm.write(f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}")
+            tqdm.write(tables[-1].round(1).to_string(index=False))
+            for record in records:
+                if "said" in record:
+                    tqdm.write(f"full size: {record['said']}; folds as here")
+            tqdm.write("")
+    tqdm.write(planning.summary(tables, jobs, workers))
 
 
 def _place(text: str) -> tuple[str, str]:

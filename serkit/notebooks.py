@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from serkit import progress, stamps
+from serkit import planning, progress, stamps
 from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
 from serkit.papers import PAPERS, PROFILES, Paper, find, profile_values
@@ -272,6 +272,43 @@ def execute(
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
+    paper, corpus, root, folder, values = _prepared(key, corpus, root, profile, out, given)
+    made = stamps.made_of(_path_of(paper), values)
+    if not again and stamps.holds(folder, made):
+        return folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / stamps.NAME).unlink(missing_ok=True)
+    executed = folder / "notebook.ipynb"
+    # Where no root is given the kernel takes the miniature, whatever the variable says.
+    variables = {} if root else {f"SERKIT_{corpus.upper()}": ""}
+    try:
+        with _kernels(key, variables, shown_by, f"; the notebook so far is {executed}"):
+            papermill.execute_notebook(
+                _path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
+            )
+    except PapermillExecutionError as error:
+        if error.ename == "KeyboardInterrupt":
+            raise KeyboardInterrupt from error
+        if error.ename == "SerkitError":
+            raise SerkitError(f"{key}: {error.evalue}") from error
+        raise SerkitError(
+            f"{key}: {error.ename}: {error.evalue} (cell {error.exec_count}; the whole trace is in {executed})"
+        ) from error
+    notebook = nbformat.read(executed, as_version=4)
+    _drop_startup_lines(notebook)
+    nbformat.write(notebook, executed)
+    stamps.write(folder, made)
+    return folder
+
+
+def _prepared(
+    key: str, corpus: str, root: str, profile: str, out: Path | str, given: dict
+) -> tuple[Paper, str, str, Path, dict[str, Any]]:
+    """Check what `execute` was given.
+
+    Returns:
+        The paper, its corpus and root, the folder of the results, and the values of all parameters.
+    """
     paper = find(key)
     corpus = corpus or paper.corpus
     module(corpus)  # is there such a corpus?
@@ -284,48 +321,80 @@ def execute(
     # The notebook runs in the folder of its results.
     given |= {name: str(Path(place).resolve()) for name, place in given.items() if name.endswith("_root") and place}
     values = resolve(paper, profile, {**given, "corpus": corpus, "root": root, "out": str(folder)})
-    made = stamps.made_of(_path_of(paper), values)
-    if not again and stamps.holds(folder, made):
-        return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / stamps.NAME).unlink(missing_ok=True)
-    executed = folder / "notebook.ipynb"
+    return paper, corpus, root, folder, values
+
+
+@contextmanager
+def _kernels(key: str, variables: dict[str, str], shown_by: Path | None, so_far: str = "") -> Iterator[None]:
+    """Within the block kernels inherit some variables, and their progress is shown.
+
+    Raises:
+        SerkitError: the kernel died.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         state, log = shown_by or Path(temporary) / "progress.json", Path(temporary) / "kernel.log"
-        # The kernel inherits these. Where no root is given it takes the miniature, whatever the variable says.
-        variables = {"SERKIT_PROGRESS": str(state)} | ({} if root else {f"SERKIT_{corpus.upper()}": ""})
+        variables = {"SERKIT_PROGRESS": str(state), **variables}
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
         try:
             with _stderr_into(log) as terminal, nullcontext() if shown_by else progress.relay(state, terminal):
-                papermill.execute_notebook(
-                    _path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
-                )
-        except PapermillExecutionError as error:
-            if error.ename == "KeyboardInterrupt":
-                raise KeyboardInterrupt from error
-            if error.ename == "SerkitError":
-                raise SerkitError(f"{key}: {error.evalue}") from error
-            raise SerkitError(
-                f"{key}: {error.ename}: {error.evalue} (cell {error.exec_count}; the whole trace is in {executed})"
-            ) from error
-        except RuntimeError as error:  # the kernel died
+                yield
+        except RuntimeError as error:
             last = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
-            raise SerkitError(
-                f"{key}: {error}; the notebook so far is {executed}; its last messages:\n{last}"
-            ) from error
+            raise SerkitError(f"{key}: {error}{so_far}; its last messages:\n{last}") from error
         finally:
             for name, value in before.items():
                 if value is None:
                     del os.environ[name]
                 else:
                     os.environ[name] = value
-    notebook = nbformat.read(executed, as_version=4)
-    _drop_startup_lines(notebook)
-    nbformat.write(notebook, executed)
-    stamps.write(folder, made)
-    return folder
+
+
+def plan(
+    key: str,
+    path: Path,
+    corpus: str = "",
+    root: str = "",
+    profile: str = "quick",
+    out: Path | str = "results",
+    **given,
+) -> Path:
+    """Write the plan of an execution (`serkit.planning`) to a file; no run is done, and no result written.
+
+    Args:
+        key: as for `execute`, like all the others but `path`.
+        path: of the plan.
+        corpus: see there.
+        root: see there.
+        profile: see there.
+        out: folder of all results, where runs are looked for.
+        given: further parameters.
+
+    Returns:
+        `path`, for `serkit.planning.read`.
+
+    Raises:
+        SerkitError: bad input, here or inside the notebook.
+        KeyboardInterrupt: interrupted.
+    """
+    import nbformat
+    import papermill
+
+    paper, corpus, root, folder, values = _prepared(key, corpus, root, profile, out, given)
+    path = path.resolve()
+    path.unlink(missing_ok=True)
+    variables = {"SERKIT_PLAN": str(path)} | ({} if root else {f"SERKIT_{corpus.upper()}": ""})
+    with tempfile.TemporaryDirectory() as aside, _kernels(key, variables, None):
+        if (folder / "runs").is_dir():
+            (Path(aside) / "runs").symlink_to(folder / "runs")  # read, and not written
+        ready = Path(aside) / "notebook.ipynb"
+        papermill.execute_notebook(_path_of(paper), ready, {**values, "out": aside}, prepare_only=True)
+        try:
+            planning.run_cells(nbformat.read(ready, as_version=4), Path(aside))
+        except SerkitError as error:
+            raise SerkitError(f"{key}: {error}") from error
+    return path
 
 
 @contextmanager

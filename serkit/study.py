@@ -11,6 +11,7 @@ Runs are independent of one another and of their order. They run in this process
 processes, or on a Dask cluster that shares the file system: the same function, the same store.
 """
 
+import copy
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ import pickle
 import platform
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -30,7 +32,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import files, fingerprints, progress
+from serkit import files, fingerprints, planning, progress
 from serkit.errors import SerkitError
 
 PACKAGES = ("serkit", "keras", "tensorflow", "jax", "torch", "numpy", "scipy", "pandas", "scikit-learn")
@@ -188,7 +190,7 @@ class Study:
         )
 
     def complete(self, specs: list[dict], workers: int = 1, scheduler: str = "", what: str = "runs") -> pd.DataFrame:
-        """Do the runs that are missing, and list all.
+        """Do the runs that are missing, and list all; while a plan is made (`serkit.planning`), those that are there.
 
         Args:
             specs: what to run, for example from `grid`; plain values or `_Named` ones.
@@ -203,6 +205,8 @@ class Study:
             SerkitError: a run fails on bad input. Finished runs are kept, and so they are when the study is
                 interrupted.
         """
+        if planning.active():
+            return self._plan(specs, what)
         missing = [spec for spec in specs if not self._is_there(spec)]
         if missing:
             jobs = self._jobs(missing, workers, scheduler)
@@ -256,6 +260,50 @@ class Study:
                 client.cancel(futures, force=True)
                 raise
 
+    def _plan(self, specs: list[dict], what: str) -> pd.DataFrame:
+        """Do nothing; note what the runs take, those together that differ in fold and seed only.
+
+        Returns:
+            As `complete`, the runs that are there.
+        """
+        alike: dict[str, list[dict]] = {}
+        for spec in specs:
+            kind = ", ".join(str(value) for axis, value in _names(spec).items() if axis not in ("fold", "seed"))
+            alike.setdefault(kind, []).append(spec)
+        rows = []
+        for kind, group in progress.track(alike.items(), f"{what}: a run of each kind", len(alike)):
+            found = [self._is_there(spec) for spec in group]
+            stored = [self._row(spec) for spec, there in zip(group, found, strict=True) if there]
+            if stored:
+                seconds = float(np.mean([row["seconds"] for row in stored]))
+                size = float(np.mean([sum(_sizes(Path(row["directory"])).values()) for row in stored]))
+                takes = {"seconds": seconds, "grows": seconds, "bytes": size}
+            else:
+                takes = self._takes(group[0])
+            planning.note(what=what, kind=kind, found=len(stored), **{"to do": len(group) - len(stored)}, **takes)
+            rows += stored
+        axes = list(specs[0]) if specs else []
+        return pd.DataFrame(rows, columns=None if rows else [*axes, "key", "seconds", "directory"])
+
+    def _takes(self, spec: dict) -> dict[str, float]:
+        """What a run takes, from one whose trainings are cut short: seconds, those that grow with the data, bytes."""
+        with tempfile.TemporaryDirectory() as folder, planning.trials() as trials:
+            aside = copy.copy(self)
+            aside.directory = Path(folder)
+            try:
+                _execute(aside, spec, "run")
+            except Exception as error:
+                text = str(error) if isinstance(error, SerkitError) else f"{type(error).__name__}: {error}"
+                planning.note(failed=text)
+                raise
+            sizes = _sizes(aside.directory / "run")
+            longer = sum(trial.epochs for trial in trials) / planning.EPOCHS
+            for name in {"history.csv", "arrays.npz"} & sizes.keys():
+                sizes[name] *= longer  # what is kept of each epoch
+            seconds = _recorded(aside.directory / "run")["seconds"] + sum(trial.more for trial in trials)
+            whole = sum(trial.whole for trial in trials) if trials else seconds
+        return {"seconds": seconds, "grows": whole, "bytes": sum(sizes.values())}
+
     def _is_there(self, spec: dict) -> bool:
         directory = self.directory / self.key(spec)
         wrong = _wrong(directory)
@@ -283,6 +331,11 @@ class Study:
                 text = {"id": str, "speaker": str, "label": str, "predicted": str}
                 tables.append(pd.read_csv(path, dtype=text).assign(**spec))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _sizes(directory: Path) -> dict[str, float]:
+    """Bytes of each file of a run."""
+    return {path.name: path.stat().st_size for path in directory.iterdir()}
 
 
 def _recorded(directory: Path) -> dict:

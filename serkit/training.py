@@ -6,7 +6,7 @@ import warnings
 import keras
 import numpy as np
 
-from serkit import inspection, metrics, progress
+from serkit import inspection, metrics, planning, progress
 from serkit.errors import SerkitError, one_of
 
 
@@ -212,6 +212,30 @@ class _ShowEpochs(keras.callbacks.Callback):
         progress.detail(f"epoch {epoch + 1}/{self.params['epochs']}")
 
 
+class _Few(keras.utils.PyDataset):
+    """Given batches, the same in every epoch."""
+
+    def __init__(self, batches: list):
+        super().__init__()
+        self.batches = batches
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, number: int):
+        return self.batches[number]
+
+
+def _pieces(x, options: dict) -> list:
+    """Batches of arrays, as ``model.fit`` makes them; what says how is taken out of its options."""
+    y, size = options.pop("y"), options.pop("batch_size", None) or 32
+    count = len(keras.tree.flatten(y)[0])
+    return [
+        keras.tree.map_structure(lambda values, first=first: values[first : first + size], (x, y))
+        for first in range(0, count, size)
+    ]
+
+
 def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = None, callbacks=(), **options):
     """``model.fit``, quietly, with a learning-rate schedule, `_StopOnNaN` and `_ShowEpochs`.
 
@@ -226,6 +250,8 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
     Returns:
         One row an epoch: epoch (from 1), the losses and metrics, and seconds since the beginning.
 
+    While a plan is made (`serkit.planning`), training is cut short.
+
     Raises:
         SerkitError: the loss is not finite.
     """
@@ -234,6 +260,15 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
     import pandas as pd
 
     every = [_StopOnNaN(), _ShowEpochs(), *callbacks]
+    if planning.active():
+        trial = planning.trial(_pieces(batches, options) if "y" in options else batches, epochs)
+        batches, epochs = _Few(trial.batches), planning.EPOCHS
+        rates = None if rates is None else rates[:1] * epochs
+        every.append(
+            keras.callbacks.LambdaCallback(
+                on_train_batch_end=lambda *_, **__: trial.updated(), on_epoch_end=lambda *_, **__: trial.validated()
+            )
+        )
     if rates is not None:
         every.append(keras.callbacks.LearningRateScheduler(lambda epoch, _: rates[epoch]))
     y = options["y"] if "y" in options else batches[0][1] if isinstance(batches, keras.utils.PyDataset) else None

@@ -55,6 +55,7 @@ Columns: path, label (neutral, angry, happy, sad, worried, anxious, surprised, d
 where the test labels are withheld), partition (train, val or test); optional: id, speaker, gender (f or m), text.
 Relative paths are relative to the CSV file. Without it, begin with the miniature: serkit miniature cheavd FOLDER"""
 SAMPLE_RATES = None
+MEAN_SECONDS = 140 * 60 / 2852  # of an utterance
 STEREO = "note"
 
 REQUIRED = ("path", "label", "partition")

@@ -69,6 +69,7 @@ PARTICIPANTS = {
     "test": (13, 20, 32, 38, 47, 49, 53, 59, 63),
 }
 ROWS = 7501  # of an annotation
+MEAN_SECONDS = 300.0  # of a recording
 PUBLISHED = {f"{partition} recordings": 9 for partition in PARTITIONS} | {
     f"{partition} {dimension} annotations": 9 for partition in ("train", "dev") for dimension in DIMENSIONS
 }
