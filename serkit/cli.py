@@ -234,19 +234,25 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
 
     from serkit import notebooks, planning
 
-    tables = []
+    tables, failed = [], []
     with tempfile.TemporaryDirectory() as folder:
-        for number, (key, corpus, root, profile, out, given) in enumerate(executions):
-            path = notebooks.plan(key, Path(folder) / f"{number}.jsonl", corpus, root, profile, out, **given)
-            records = planning.read(path)
+        for key, corpus, root, profile, out, given in executions:
+            tqdm.write(f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile} ...")
+            try:
+                path = notebooks.plan(key, Path(folder) / "plan.jsonl", corpus, root, profile, out, **given)
+                records = planning.read(path)
+            except SerkitError as error:
+                failed.append(str(error))
+                tqdm.write("failed\n")
+                continue
             tables.append(planning.table(records))
-            tqdm.write(f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}")
             tqdm.write(tables[-1].round(1).to_string(index=False))
-            for record in records:
-                if "said" in record:
-                    tqdm.write(f"full size: {record['said']}; folds as here")
-            tqdm.write("")
-    tqdm.write(planning.summary(tables, jobs, workers))
+            said = [record["said"] for record in records if "said" in record]
+            tqdm.write("\n".join([*(f"full size: {text}; folds as here" for text in said), ""]))
+    if tables:
+        tqdm.write(planning.summary(tables, jobs, workers))
+    if failed:
+        raise SerkitError("; ".join(failed))
 
 
 def _place(text: str) -> tuple[str, str]:

@@ -174,9 +174,8 @@ def full_size(speech: "Corpus", utterances: pd.DataFrame) -> dict | None:
     # Not those of one session or speaker, and what is no utterance.
     kinds = [name for name in kinds if "," not in name and not name.endswith(("dialogues", "alignments"))]
     kinds = [name for name in kinds if name.endswith(("utterances", "recordings"))] or kinds
-    kinds = [
-        name for name in kinds if not any(name.endswith(f" {other}") for other in kinds)
-    ]  # "improvised ang", "ang"
+    within = [name for name in kinds if any(name.endswith(f" {other}") for other in kinds)]  # "improvised ang" of "ang"
+    kinds = [name for name in kinds if name not in within]
     if not kinds or not hasattr(source, "MEAN_SECONDS"):
         return None
     ratio = sum(source.PUBLISHED[name] for name in kinds) / sum(own[name] for name in kinds)
