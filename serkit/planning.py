@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 STEPS, EPOCHS = 3, 2  # of a training that is cut short; its first epoch compiles
 _trials: "list[list[Trial]]" = []  # of the runs that are being timed, the innermost last
 FULL = "minutes at full size"
+counted: set[Path] = set()  # folders of runs that this plan has; another study may name them again
 CALLS = ".complete("  # how a notebook does a study
 
 
@@ -256,6 +257,7 @@ def run_cells(notebook: Any, cwd: Path) -> None:
     size += "planning.note(**planning.full_size(speech, globals().get('utterances', speech.utterances)) or {})"
     notebook.cells = [*cells[: studies[-1] + 1], nbformat.v4.new_code_cell(size)]
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(cwd)}})
+    toys = False  # whether one was passed over
     with client.setup_kernel():
         for number, cell in enumerate(notebook.cells):
             noted = plan.stat().st_size if plan.exists() else 0
@@ -264,7 +266,8 @@ def run_cells(notebook: Any, cwd: Path) -> None:
             except CellExecutionError as error:
                 if error.ename == "KeyboardInterrupt":
                     raise KeyboardInterrupt from error
-                passed = number > studies[0] or error.ename in (PassedOver.__name__, "NameError")
+                toys = toys or error.ename == PassedOver.__name__
+                passed = number > studies[0] or (toys and error.ename != SerkitError.__name__)
                 if CALLS in cell.source:
                     passed = plan.exists() and plan.stat().st_size > noted
                 if not passed:

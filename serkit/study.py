@@ -272,16 +272,21 @@ class Study:
             alike.setdefault(kind, []).append(spec)
         rows = []
         for kind, group in progress.track(alike.items(), f"{what}: a run of each kind", len(alike)):
-            found = [self._is_there(spec) for spec in group]
-            stored = [self._row(spec) for spec, there in zip(group, found, strict=True) if there]
+            stored = [self._row(spec) for spec in group if self._is_there(spec)]
+            rows += stored
+            folders = {self.directory / self.key(spec) for spec in group}
+            there = {Path(row["directory"]) for row in stored} - planning.counted
+            missing = folders - there - planning.counted
+            planning.counted.update(folders)
             if stored:
                 seconds = float(np.mean([row["seconds"] for row in stored]))
                 size = float(np.mean([sum(_sizes(Path(row["directory"])).values()) for row in stored]))
                 takes = {"seconds": seconds, "grows": seconds, "bytes": size}
-            else:
+            elif missing:
                 takes = self._takes(group[0])
-            planning.note(what=what, kind=kind, found=len(stored), **{"to do": len(group) - len(stored)}, **takes)
-            rows += stored
+            else:
+                takes = {"seconds": 0.0, "grows": 0.0, "bytes": 0.0}
+            planning.note(what=what, kind=kind, found=len(there), **{"to do": len(missing)}, **takes)
         axes = list(specs[0]) if specs else []
         return pd.DataFrame(rows, columns=None if rows else [*axes, "key", "seconds", "directory"])
 

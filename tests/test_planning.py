@@ -100,6 +100,9 @@ def test_a_study_is_planned_and_not_done(tmp_path, monkeypatch):
         assert 0.05 <= record["seconds"] < 1
         assert 100 < record["bytes"] < 10000
     assert runs.complete([]).empty
+    runs.complete(specs, what="Table 2")
+    again = planning.read(tmp_path / "plan.jsonl")[2:]
+    assert [(one["what"], one["found"], one["to do"]) for one in again] == [("Table 2", 0, 0)] * 2, "counted once"
 
 
 def test_what_a_run_refuses_the_plan_refuses(plan):
