@@ -14,13 +14,13 @@ import sys
 import tempfile
 import tokenize
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from serkit import progress
+from serkit import progress, stamps
 from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
 from serkit.papers import PAPERS, PROFILES, Paper, find, profile_values
@@ -240,7 +240,14 @@ def _folder_of_results(out: Path | str, corpus: str, miniature: bool, key: str) 
 
 
 def execute(
-    key: str, corpus: str = "", root: str = "", profile: str = "quick", out: Path | str = "results", **given
+    key: str,
+    corpus: str = "",
+    root: str = "",
+    profile: str = "quick",
+    out: Path | str = "results",
+    shown_by: Path | None = None,
+    again: bool = True,
+    **given,
 ) -> Path:
     """Execute a paper's notebook and leave its tables, figures and the executed notebook.
 
@@ -250,6 +257,8 @@ def execute(
         root: the corpus' folder; empty takes the miniature.
         profile: smoke, quick or paper.
         out: folder of all results.
+        shown_by: a file for the state of the work, which another process shows; None shows it here.
+        again: False executes nothing where the results are there and made of the same (`serkit.stamps`).
         given: further parameters.
 
     Returns:
@@ -275,17 +284,21 @@ def execute(
     # The notebook runs in the folder of its results.
     given |= {name: str(Path(place).resolve()) for name, place in given.items() if name.endswith("_root") and place}
     values = resolve(paper, profile, {**given, "corpus": corpus, "root": root, "out": str(folder)})
+    made = stamps.made_of(_path_of(paper), values)
+    if not again and stamps.holds(folder, made):
+        return folder
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / stamps.NAME).unlink(missing_ok=True)
     executed = folder / "notebook.ipynb"
     with tempfile.TemporaryDirectory() as temporary:
-        state, log = Path(temporary) / "progress.json", Path(temporary) / "kernel.log"
+        state, log = shown_by or Path(temporary) / "progress.json", Path(temporary) / "kernel.log"
         # The kernel inherits these. Where no root is given it takes the miniature, whatever the variable says.
         variables = {"SERKIT_PROGRESS": str(state)} | ({} if root else {f"SERKIT_{corpus.upper()}": ""})
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
         try:
-            with _stderr_into(log) as terminal, progress.relay(state, terminal):
+            with _stderr_into(log) as terminal, nullcontext() if shown_by else progress.relay(state, terminal):
                 papermill.execute_notebook(
                     _path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
                 )
@@ -311,6 +324,7 @@ def execute(
     notebook = nbformat.read(executed, as_version=4)
     _drop_startup_lines(notebook)
     nbformat.write(notebook, executed)
+    stamps.write(folder, made)
     return folder
 
 

@@ -43,15 +43,15 @@ def detail(text: str) -> None:
         _running[-1]["update"](_running[-1]["done"], text)
 
 
-def _display(what: str, total: int, stream: TextIO):
-    return (_bar if stream.isatty() else _lines)(what, total, stream)
+def _display(what: str, total: int, stream: TextIO, line: int = 0):
+    return _bar(what, total, stream, line) if stream.isatty() else _lines(what, total, stream)
 
 
 @contextmanager
-def _bar(what: str, total: int, stream: TextIO) -> Iterator:
+def _bar(what: str, total: int, stream: TextIO, line: int) -> Iterator:
     from tqdm import tqdm
 
-    with tqdm(total=total, desc=what, leave=False, file=stream, dynamic_ncols=True) as bar:
+    with tqdm(total=total, desc=what, leave=False, file=stream, dynamic_ncols=True, position=line) as bar:
 
         def update(done: int, text: str) -> None:
             bar.set_postfix_str(text, refresh=False)
@@ -85,10 +85,17 @@ def _into_file(what: str, total: int, path: Path) -> Iterator:
 
 
 @contextmanager
-def relay(path: Path, stream: TextIO) -> Iterator[None]:
-    """Show on `stream` what another process writes to `path` through `track`, until the block ends."""
+def relay(path: Path, stream: TextIO, whose: str = "", line: int = 0) -> Iterator[None]:
+    """Show on `stream` what another process writes to `path` through `track`, until the block ends.
+
+    Args:
+        path: the file.
+        stream: a terminal, or a log.
+        whose: stands before what is shown.
+        line: of the terminal; several displays at a time have a line each.
+    """
     stop = threading.Event()
-    thread = threading.Thread(target=_relay_loop, args=(path, stream, stop), daemon=True)
+    thread = threading.Thread(target=_relay_loop, args=(path, stream, stop, whose, line), daemon=True)
     thread.start()
     try:
         yield
@@ -97,14 +104,14 @@ def relay(path: Path, stream: TextIO) -> Iterator[None]:
         thread.join()
 
 
-def _relay_loop(path: Path, stream: TextIO, stop: threading.Event) -> None:
+def _relay_loop(path: Path, stream: TextIO, stop: threading.Event, whose: str, line: int) -> None:
     while not stop.is_set():
         state = _state(path)
         if state is None or state["done"] >= state["total"]:
             stop.wait(POLL_SECONDS)
             continue
         what = state["what"]
-        with _display(what, state["total"], stream) as update:
+        with _display(whose + what, state["total"], stream, line) as update:
             while state["what"] == what and not stop.is_set():
                 update(state["done"], state["detail"])
                 if state["done"] >= state["total"]:

@@ -34,7 +34,7 @@ COMPARISON_COLUMNS = [
 ]  # fmt: skip
 _LISTED_SETTINGS = 4
 _LONGEST_VALUE = 24
-_NONE = "none"
+_NONE, _NOT_FOLLOWED = "none", "cannot be followed as it stands"
 _MADE_BY = ("paper", "ours")
 _DPI, _SHOWN_DPI = 150, 100  # of a figure's file, and of its size in a notebook
 _LOWER_IS_BETTER = (metrics.rmse,)
@@ -244,7 +244,7 @@ class Results:
             (one["table"], one["better"], one["worse"], one["metric"], relative): one for one in added
         }
         self.table("comparisons", pd.DataFrame(self._comparisons.values(), columns=COMPARISON_COLUMNS))
-        return pd.DataFrame(added, columns=COMPARISON_COLUMNS).drop(columns="paper")
+        return pd.DataFrame(added, columns=COMPARISON_COLUMNS).drop(columns=["paper", "why_not"])
 
     def confusions(
         self, predictions: pd.DataFrame, labels: Sequence, models: Sequence[str] | None = None, name: str = "confusion"
@@ -546,14 +546,16 @@ def _setting_reasons(paper: papers.Paper, settings: dict[str, Any]) -> list[_Rea
 
 
 def _setting_reason(one: papers.Difference) -> _Reason:
-    """A setting that differs. The paper says another value, or is silent, or says what cannot be followed."""
+    """A setting that differs.
+
+    The paper states another value, or it is silent, or what it says has several readings or cannot be done.
+    """
     stated, ours = one.source == "paper", _in_words(one.published)
     value, said = f"{one.name} = {_in_words(one.value)}", one.said or ours
     if stated:
         kind, full = "the paper states another value", f"{value}; the paper {'has' if said == _NONE else 'says'} {said}"
     elif one.said:
-        kind = "cannot be followed"
-        full = f"{value}; our paper profile says {ours}, the paper says {said}, which cannot be followed"
+        kind, full = _NOT_FOLLOWED, f"{value}; our paper profile says {ours}, the paper says {said}"
     else:
         kind, full = "the paper is silent", f"{value}; our paper profile says {ours}, the paper is silent"
     whose = f"paper: {_cut(said)}" if stated else f"paper profile: {_cut(ours)}"
@@ -568,7 +570,11 @@ def _in_words(value: Any) -> str:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 4].rstrip(" ,") + " ..."
+    """The first words, where a text is long."""
+    if len(text) <= _LONGEST_VALUE:
+        return text
+    whole_words = text[: _LONGEST_VALUE - 3].rpartition(" ")[0]
+    return (whole_words or text[: _LONGEST_VALUE - 4]).rstrip(" ,;") + " ..."
 
 
 def _touches(affects: Sequence[str] | None, table: int, row: str, metric: str) -> bool:

@@ -10,6 +10,7 @@ import re
 import zlib
 from itertools import combinations
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -298,6 +299,7 @@ def test_comparisons_of_the_paper(folder):
     fuzzy = [("BasicCNN, fuzzy", "BasicCNN, regression", name) for name in measures]
     assert found.loc[fuzzy, "published"].isna().all()
     assert len(found) == 4 * 3 + 3
+    assert found["made_by"].eq("paper").all(), "the paper speaks of regression, too"
     assert set(found["verdict"]) == {"undecided"}, "one speaker"
     assert "BasicDCGAN better than BasicCNN, Accuracy (5 class)" in (folder / "notebook.ipynb").read_text()
 
@@ -739,19 +741,32 @@ def test_a_warm_up_is_the_generators(space, monkeypatch):
     assert space["train"]("BasicCNN", SETTING, fold, 0, 1.0).history["rounds"].tolist() == [9]
 
 
-def test_the_partition_of_a_corpus_is_honoured(tmp_path, random):
+def own_corpus(folder, random, splits):
+    """A manifest of eight recordings of four speakers, each speaker in one of four splits."""
     rows = []
-    for number, (speaker, split) in enumerate(zip("aabbccdd", ["train"] * 4 + ["dev"] * 2 + ["test"] * 2, strict=True)):
+    for number, (speaker, split) in enumerate(zip("aabbccdd", np.repeat(splits, 2), strict=True)):
         rows.append({"path": f"{number}.wav", "speaker": speaker, "split": split, "valence": 1 + number % 5})
         rows[-1] |= {"activation": 3, "label": "any"}
-        audio.write(tmp_path / rows[-1]["path"], random.normal(0, 0.1, 8000), 16000)
-    pd.DataFrame(rows).to_csv(tmp_path / "own.csv", index=False)
+        audio.write(folder / rows[-1]["path"], random.normal(0, 0.1, 8000), 16000)
+    pd.DataFrame(rows).to_csv(folder / "own.csv", index=False)
+
+
+def test_the_partition_of_a_corpus_is_honoured(tmp_path, random):
+    own_corpus(tmp_path, random, ["train", "train", "dev", "test"])
     found = beginning(tmp_path / "out", corpus="manifest", root=str(tmp_path / "own.csv"), evenness=0.0)
     for mark in ("BY_EMOTION = {", "FOLDS = "):
         run_cell("chang2017", mark, found)
     (fold,) = found["FOLDS"]
     speaker = found["TRUTH"]["speaker"]
     assert [set(speaker[list(side)]) for side in (fold.train, fold.validation, fold.test)] == [{"a", "b"}, {"c"}, {"d"}]
+
+
+def test_a_partition_without_a_test_side_is_refused_before_anything_is_trained(tmp_path, random):
+    own_corpus(tmp_path, random, ["train", "train", "train", "dev"])
+    found = beginning(tmp_path / "out", corpus="manifest", root=str(tmp_path / "own.csv"), evenness=0.0)
+    run_cell("chang2017", "BY_EMOTION = {", found)
+    with pytest.raises(SerkitError, match=r"^no recording is in the partition 'test'"):
+        run_cell("chang2017", "FOLDS = ", found)
 
 
 def test_a_learning_rate_that_diverges_is_named(space):
@@ -767,8 +782,13 @@ def test_a_learning_rate_that_diverges_is_named(space):
         ({"models": ["BasicCNN"]}, r"^1 models and 4 values of crop width"),
         ({"models": ["BasicGAN"]}, r"^unknown model 'BasicGAN' \(did you mean 'BasicDCGAN'\?\); valid: BasicCNN, B"),
         ({"crop_widths": [32, 32, 40, 32]}, r"^crop width 40: give a multiple of 16"),
-        ({"batch_sizes": [16, 1, 16, 16]}, r"^batch size 1: give 2 or more"),
-        ({"shares": [0.5, 2.0]}, r"^shares of the unlabelled speech are between 0 and 1; got 2.0"),
+        ({"crop_widths": [32, 32, 32, 8]}, r"^parameter crop_widths \(columns\), each item, is 16 or more"),
+        ({"batch_sizes": [16, 1, 16, 16]}, r"^parameter batch_sizes \(crops\), each item, is 2 or more"),
+        ({"shares": [0.5, 2.0]}, r"^parameter shares, each item, is from 0 to 1; got \[0.5, 2.0\]"),
+        ({"evenness": 1.5}, r"^parameter evenness is from 0 to 1; got 1.5"),
+        ({"models": ["BasicCNN"] * 4}, "^BasicCNN, BasicCNN, BasicCNN, BasicCNN: one of them is named twice"),
+        ({"bands": "bark"}, r"^unknown bands 'bark'; valid: linear, mel"),
+        ({"search_filters": [90, 32]}, "^search_filters is the least and the greatest number of filters"),
         ({"unlabelled": "librispeech"}, r"^where is librispeech\? Give unlabelled_root"),
         ({"unlabelled": "timit"}, r"^unknown unlabelled corpus 'timit'; valid: ami, librispeech"),
         ({"upsampling": "nearest"}, r"^unknown upsampling 'nearest'; valid: resize, transposed"),
@@ -784,11 +804,65 @@ def test_bad_parameters_are_one_clear_message(tmp_path, given, message):
         beginning(tmp_path, **given)
 
 
-def test_evenness_has_a_range(tmp_path):
-    found = beginning(tmp_path, evenness=1.5)
-    run_cell("chang2017", "BY_EMOTION = {", found)
-    with pytest.raises(SerkitError, match=r"^evenness is between 0 \(as found\) and 1 \(even\); got 1.5"):
-        run_cell("chang2017", "FOLDS = ", found)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"epochs": 0}, {"seeds": 0}, {"patience": 0}, {"hop": 0.0}, {"hop": 16.0}, {"top": 8.0}, {"surroundings": -1.0},
+        {"fold_limit": -1}, {"speaker_groups": -1}, {"models": []}, {"learning_rates": [0.0]}, {"filter_sizes": [0]},
+        {"filter_counts": [0]}, {"widening": 0}, {"units": 0}, {"noise": 0}, {"momentum": 1.5}, {"warmup": -1},
+        {"evenness": -0.1}, {"test_crops": 0}, {"search": -1}, {"search_filters": [32]}, {"workers": 0},
+    ],
+)  # fmt: skip
+def test_values_out_of_bounds_are_refused_before_anything_runs(given):
+    (name,) = given
+    with pytest.raises(SerkitError, match=f"^parameter {name}"):
+        notebooks.resolve(papers.find("chang2017"), "smoke", given)
+
+
+@pytest.mark.parametrize(("speakers", "shown"), [(1, ["No intervals: 1 speaker, fewer than 8."]), (9, [])])
+def test_why_there_is_no_interval_is_shown_where_there_is_none(speakers, shown, random, tmp_path):
+    told = pd.DataFrame({"valence": random.choice([1, 2, 3, 4, 5], 400), "seed": 0, "model": "BasicCNN", "fold": "a"})
+    told["id"], told["speaker"] = told.index, told.index % speakers
+    told[[f"valence {number}" for number in range(1, 6)]] = random.dirichlet(np.ones(5), 400)
+    results = SimpleNamespace(table=lambda _, values: values)
+    found = []
+    run_cell("chang2017", "def score_table(", definitions(
+        "chang2017", *SCORES, predictions=told, results=results,
+    ) | {"display": lambda *those: found.extend(one.data for one in those if hasattr(one, "data"))})  # fmt: skip
+    assert found == shown
+
+
+def test_a_search_of_another_length_is_not_comparable(searched):
+    """The paper does not say how many settings it tried, so no number of ours is its own."""
+    claims, reasons = table(searched, "claims"), table(searched, "reasons").set_index("reason")
+    found = claims[(claims["table"] == 1) & claims["measured"].notna()]
+    assert len(found) == 5
+    assert found["depends_on"].str.split(", ").map(lambda names: "search" in names).all()
+    assert reasons.loc["search", "affects"] == "table 1"
+    assert '"randomly sampling different parameter combinations" (5)' in reasons.loc["search", "in_full"]
+    assert (
+        not claims.loc[claims["table"] == 2, "depends_on"].fillna("").str.split(", ").map(lambda n: "search" in n).any()
+    )
+
+
+def test_the_paper_is_not_silent_about_its_upper_edge():
+    paper = papers.find("chang2017")
+    (one,) = papers.differences(paper, papers.profile_values(paper, "paper") | {"top": 11025.0})
+    assert (one.name, one.source) == ("top", "ours")
+    assert one.said.startswith('"0-11 kHz"')
+
+
+def test_the_proxy_bears_on_nothing_that_the_paper_prints():
+    paper = papers.find("chang2017")
+    (one,) = papers.differences(paper, papers.profile_values(paper, "paper") | {"proxy_intensity": False})
+    assert one.affects == ()
+
+
+def test_a_cell_that_runs_again_gives_no_reason_twice(tmp_path):
+    found = beginning(tmp_path)
+    before = list(found["results"].why_not)
+    run_cell("chang2017", "others = corpora.load(", found)
+    assert list(found["results"].why_not) == before
 
 
 def test_neither_ratings_nor_labels_that_have_a_valence(tmp_path, random):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from serkit import __version__, corpora, notebooks, papers, report
+from serkit import __version__, corpora, jobs, notebooks, papers, report
 from serkit.cli import main
 from serkit.corpora import miniatures, proxy
 from serkit.errors import SerkitError
@@ -26,6 +26,7 @@ def _nothing_runs(monkeypatch):
         raise AssertionError(f"ran {arguments}, {given}")
 
     monkeypatch.setattr(notebooks, "execute", execute)
+    monkeypatch.setattr(jobs, "_usual_number", lambda: 1)  # in this process, where it has been replaced
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,75 @@ def test_a_merge_that_cannot_be_is_refused(iemocap_miniature, merge, message):
         corpus.select(["happy", "sad"], merge=merge)
 
 
+def test_merges_are_read():
+    assert corpora.merges(["excited=happy", " joy = angry ", ""]) == {"excited": "happy", "joy": "angry"}
+    for pair in ("happy", "excited-happy", "=happy", "excited=", "a=b=c"):
+        with pytest.raises(SerkitError, match=f"a merge is label=class, such as 'excited=happy'; got '{pair}'"):
+            corpora.merges([pair])
+    with pytest.raises(SerkitError, match="'joy' is merged into 'happy' and into 'angry': choose one"):
+        corpora.merges(["joy=happy", "joy=angry"])
+
+
+@pytest.mark.parametrize("classes", [[], ["happy", "sad", "happy"]])
+def test_classes_are_named_once(iemocap_miniature, classes):
+    with pytest.raises(SerkitError, match="name one or more, each once"):
+        corpora.load("iemocap", iemocap_miniature).select(classes)
+
+
+def test_a_class_that_a_copy_lacks(tmp_path):
+    path = write_manifest(tmp_path, "path,label,speaker", ["a.wav,happy,anna", "b.wav,happy,ben"])
+    with pytest.raises(SerkitError, match="unknown label of manifest 'sad'; valid: happy"):
+        corpora.load("manifest", path).classes(["happy", "sad"])
+    corpus = corpora.load("manifest", path, strict=False)
+    assert corpus.classes(["sad", "happy"]) == ["happy"]
+    assert corpus.classes(["sad", "happy", "angry"], merge={"excited": "angry"}) == ["happy"]
+    assert len(corpus.select(["sad", "happy"])) == 2
+    assert len(corpus.select(["happy"], merge={"excited": "angry"})) == 2
+    with pytest.raises(SerkitError, match=r"unknown label of manifest 'hapy' .did you mean 'happy'"):
+        corpus.classes(["hapy"])
+    with pytest.raises(SerkitError, match="no utterance of manifest is labelled 'sad'"):
+        corpus.classes(["sad"])
+
+
+def test_only_what_can_be_opened_is_readable(tmp_path):
+    path = write_manifest(tmp_path, "path,label,speaker", ["a.wav,happy,anna", "b.wav,happy,ben"])
+    corpus = corpora.load("manifest", path, strict=False)
+    whole, gone = corpus.readable()
+    assert gone == []
+    pd.testing.assert_frame_equal(whole.utterances, corpus.utterances)
+    (tmp_path / "a.wav").write_bytes(b"")
+    readable, gone = corpus.readable()
+    assert gone == ["a"]
+    assert readable.utterances["id"].tolist() == ["b"]
+    assert len(corpus.utterances) == 2, "the corpus itself is as it was"
+    (tmp_path / "b.wav").unlink()
+    with pytest.raises(SerkitError, match="none of the 2 recordings of manifest can be opened"):
+        corpus.readable()
+
+
+def test_a_place_is_given_or_in_a_variable_or_the_miniature(iemocap_miniature, monkeypatch):
+    monkeypatch.delenv("SERKIT_IEMOCAP", raising=False)
+    assert corpora.place("iemocap") == iemocap_miniature
+    monkeypatch.setenv("SERKIT_IEMOCAP", "there")
+    assert corpora.place("iemocap") == "there"
+    assert corpora.place("iemocap", "here") == "here"
+    monkeypatch.delenv("SERKIT_RAVDESS", raising=False)
+    with pytest.raises(SerkitError, match=r"where is ravdess.*SERKIT_RAVDESS"):
+        corpora.place("ravdess")
+    with pytest.raises(SerkitError, match="unknown corpus 'iemocp'"):
+        corpora.place("iemocp")
+
+
+def test_one_of_several_columns_will_do(tmp_path):
+    path = write_manifest(tmp_path, "path,label,speaker,split", ["a.wav,x,anna,train", "b.wav,x,ben,dev"])
+    corpus = corpora.load("manifest", path)
+    assert corpus.lacking(["partition or gender", "label", "session or gender"]) == ["session or gender"]
+    with pytest.raises(
+        SerkitError, match=r"(?s)no session or gender\n +-> fill the column session .*; or fill .*gender"
+    ):
+        corpus.require(["session or gender"])
+
+
 def test_complete_is_the_real_corpus_without_an_error(iemocap_miniature, tmp_path):
     assert not corpora.load("iemocap", iemocap_miniature).complete
     rows = ["a.wav,happy,anna", "b.wav,happy,ben"]

@@ -84,6 +84,13 @@ def test_one_path_under_two_ids_is_refused(table):
         ("", "columns found: none"),
         ("path,label,speaker\n", "has a header but no rows"),
         ("path,label,speaker,label\n", "two columns 'label'"),
+        (
+            "file,emotion,Actor\n",
+            "\nrename file to path, emotion to label, actor to speaker, if that is what they hold",
+        ),
+        ("path,lable,speaker\n", "\nrename lable to label, if that is what they hold"),
+        ("path;label;speaker\n", "\nits cells are parted by semicolons: save it with commas"),
+        ("path\tlabel\tspeaker\n", "\nits cells are parted by tabs: save it with commas"),
     ],
 )
 def test_a_wrong_header_is_refused(table, text, message):
@@ -99,6 +106,15 @@ def test_another_encoding_is_refused_and_unused_columns_are_noted(table):
     table.write_text(GOOD.replace("valence", "pleasure"), encoding="utf-8")
     found = corpora.load("manifest", table).check()
     assert found["what"].tolist() == ["column 'pleasure' is not used"]
+
+
+def test_a_column_of_a_usual_other_name_is_a_warning(table):
+    """`Sex` would leave a paper that needs the gender without it."""
+    table.write_text(GOOD.replace("gender", "Sex").replace("valence", "loudness"), encoding="utf-8")
+    found = corpora.load("manifest", table).check()
+    assert found["level"].tolist() == ["warning", "note"]
+    assert found["what"].tolist() == ["column 'sex' is not used", "column 'loudness' is not used"]
+    assert found["remedy"][0] == "rename it to gender, if it holds that"
 
 
 def with_partitions(name, *cells):
@@ -130,8 +146,17 @@ def test_a_wrong_split_is_named(table, cells, message):
     corpora.load("manifest", table, strict=False)
 
 
-def test_a_split_without_development_is_a_warning(table):
-    table.write_text(with_partitions("split", "train", "train", "test", "test"), encoding="utf-8")
+@pytest.mark.parametrize(
+    ("cells", "missing"),
+    [
+        (("train", "train", "test", "test"), "'dev': a paper that chooses by it cannot use this partition"),
+        (("train", "train", "dev", "dev"), "'test': a paper that tests on it cannot use this partition"),
+        (("dev", "dev", "test", "test"), "'train': nothing is left to train on"),
+    ],
+)
+def test_a_split_without_one_of_its_parts_is_a_warning(table, cells, missing):
+    table.write_text(with_partitions("split", *cells), encoding="utf-8")
     found = corpora.load("manifest", table).check()
     assert found["level"].tolist() == ["warning"]
-    assert found["what"].str.startswith("no utterance of the partition 'dev'").all()
+    assert found["what"].tolist() == [f"no utterance of the partition {missing}"]
+    assert "or remove the column" in found["remedy"][0]

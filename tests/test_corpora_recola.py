@@ -250,7 +250,7 @@ def test_the_public_raw_release_loads_without_test_and_without_outsiders(public)
     assert corpus.recordings["partition"].value_counts().to_dict() == {"train": 9, "dev": 9}
     for table in (corpus.trajectories(), corpus.ratings()):
         assert set(table["id"]) == set(corpus.recordings["id"])
-    fold = splits.by_partition(corpus.recordings)
+    fold = splits.by_partition(corpus.recordings, required=("train", "dev"))
     assert (len(fold.train), len(fold.validation), len(fold.test)) == (9, 9, 0)
     assert not corpus.complete  # no published count of the test partition holds
     notes = corpus.check()

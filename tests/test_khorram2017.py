@@ -1,9 +1,12 @@
 """The khorram2017 notebook, executed in the smoke profile: what its tables, figures and files hold."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib import pyplot as plt
 from notebook_checks import (
     check_figures,
     check_outputs,
@@ -14,9 +17,10 @@ from notebook_checks import (
 )
 
 import serkit.layers  # noqa: F401  (before a model with them is read)
-from serkit import audio, corpora, metrics, notebooks, papers, splits
+from serkit import audio, corpora, metrics, notebooks, papers, plots, splits
 from serkit.corpora import miniatures, trajectories
 from serkit.errors import SerkitError
+from serkit.report import Results
 
 MODELS = ["BLSTM", "Dilated", "Down/Up"]
 DIMENSIONS = ["arousal", "valence"]
@@ -29,8 +33,13 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def labels():
-    table = corpora.load("recola", miniatures.ensure("recola")).trajectories()
+def speech():
+    return corpora.load("recola", miniatures.ensure("recola"))
+
+
+@pytest.fixture(scope="module")
+def labels(speech):
+    table = speech.trajectories()
     return table.assign(frame=table.groupby("id").cumcount())
 
 
@@ -120,7 +129,7 @@ def test_any_length_goes_in_and_comes_out(folder, model):
 def test_filter_lengths_and_downsampling(folder):
     lengths = table(folder, "filter_lengths")
     assert lengths["length"].tolist() == [2, 16, 2, 16]
-    assert lengths["seconds"].tolist() == [0.08, 0.64, 0.08, 0.64]
+    assert lengths["length (s)"].tolist() == [0.08, 0.64, 0.08, 0.64]
     kept = table(folder, "downsampling")
     assert kept["n"].tolist() == [2, 4, 8, 16, 32, 64] * 2
     assert kept.loc[kept["n"] <= 16, "CCC"].gt(0.95).all()
@@ -131,7 +140,7 @@ def test_filter_lengths_and_downsampling(folder):
 def test_training_times_compare_networks_of_like_size(folder):
     times = table(folder, "training_times")
     assert times["weights"].iloc[1] == pytest.approx(times["weights"].iloc[0], rel=0.15)
-    assert times["seconds"].gt(0).all()
+    assert times["s an epoch"].gt(0).all()
     assert len(times) == 3  # Down/Up too
     assert times["frames"].eq(50).all()  # what was timed, not what somebody multiplied it to
 
@@ -158,13 +167,131 @@ def test_comparisons_of_the_paper_have_a_verdict(folder):
     compared = table(folder, "comparisons")
     assert set(compared["verdict"]) <= {"holds", "does not hold", "undecided"}
     own = compared[compared["published"].notna()].set_index(["better", "worse"])
-    assert own.loc[("Down/Up, valence", "Dilated, valence"), "published"] == pytest.approx(0.592 - 0.538)
+    assert own.loc[("Down/Up (valence)", "Dilated (valence)"), "published"] == pytest.approx(0.592 - 0.538)
     assert len(own) == 6
     assert compared["speakers"].eq(9).all()
     scores = table(folder, "scores").set_index(["dimension", "model"])["CCC"]
     difference = scores["valence", "Down/Up"] - scores["valence", "Dilated"]
-    assert own.loc[("Down/Up, valence", "Dilated, valence"), "measured"] == pytest.approx(difference, abs=2e-4)
-    assert compared["worse"].str.startswith("linear, shifted, 5 s mean").sum() == 4
+    assert own.loc[("Down/Up (valence)", "Dilated (valence)"), "measured"] == pytest.approx(difference, abs=2e-4)
+    lines = compared["worse"].str.startswith("linear, shifted, 5 s mean (")
+    assert lines.sum() == 4
+    assert compared["made_by"].tolist() == ["ours" if line else "paper" for line in lines]
+
+
+def judged_frames(side, random):
+    """Two networks and a line, both dimensions, three runs each, ten speakers, with labels."""
+    truth = random.normal(0, 0.3, (10, 40))
+    rows = []
+    for model, noise in (("Dilated", 0.4), ("Down/Up", 0.2), ("linear, shifted, 5 s mean", 0.6)):
+        for seed in range(3 if noise < 0.5 else 1):
+            for number, label in enumerate(truth):
+                part = {"id": f"{side}_{number}", "speaker": f"s{number}", "frame": range(40), "label": label}
+                part |= {"predicted": label + random.normal(0, noise, 40), "model": model, "seed": seed, "side": side}
+                rows += [pd.DataFrame(part | {"dimension": dimension}) for dimension in DIMENSIONS]
+    return pd.concat(rows, ignore_index=True)
+
+
+@pytest.mark.parametrize("side", ["dev", "test"])
+def test_comparisons_are_of_what_the_claims_are_of(side, random, speech, tmp_path):
+    """Development: the mean of the runs' CCC; test: the CCC of their mean prediction (6.1)."""
+    judged = judged_frames(side, random)
+    settings = notebooks.parameters(papers.find("khorram2017")) | {"out": str(tmp_path)}
+    results = Results("khorram2017", speech, settings)
+    speakers = dict(zip(judged["id"], judged["speaker"], strict=True))
+    space = {"judged": judged, "results": results, "RATE": 25, "MODELS": dict.fromkeys(MODELS), "SPEAKER": speakers}
+    space = definitions("khorram2017", "BASELINES", **space)
+    run_cell("khorram2017", "smooth_rows, compared = ", space)
+    compared = pd.read_csv(tmp_path / "tables" / "comparisons.csv").query("metric == @side + ' CCC' and table == 1")
+    by_model = {}
+    for model, part in judged[judged["dimension"] == "arousal"].groupby("model"):
+        runs = [metrics.ccc(one["label"], one["predicted"]) for _, one in part.groupby("seed")]
+        mean = part.groupby(["id", "frame"])[["label", "predicted"]].mean()
+        by_model[model] = np.mean(runs) if side == "dev" else metrics.ccc(mean["label"], mean["predicted"])
+    found = compared.set_index(["better", "worse"])["measured"]
+    expected = by_model["Down/Up"] - by_model["Dilated"]
+    assert found["Down/Up (arousal)", "Dilated (arousal)"] == pytest.approx(expected, abs=1e-4)
+    expected = by_model["Dilated"] - by_model["linear, shifted, 5 s mean"]
+    assert found["Dilated (arousal)", "linear, shifted, 5 s mean (arousal)"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_number_of_runs_bears_on_the_test_alone():
+    """A test prediction is the mean of five (6.1); a development row is repeated as often as one likes."""
+    paper = papers.find("khorram2017")
+    settings = papers.profile_values(paper, "paper") | {"seeds": 1}
+    (difference,) = papers.differences(paper, settings)
+    assert (difference.name, difference.published, difference.source) == ("seeds", 5, "paper")
+    assert difference.affects == ("metric test RMSE", "metric test CCC")
+
+
+def test_no_delay_is_negative(folder):
+    """A correlation with what has not been said yet is chance, and longer with eight seconds of speech."""
+    assert table(folder, "delay")["delay (s)"].ge(0).all()
+
+
+@pytest.mark.parametrize(
+    ("given", "title", "above"),
+    [
+        ({}, "the first 4 of 8 layers, filter length 3", "further layers, and a 1 x 1 convolution: T x 1"),
+        ({"kernel": 5, "depth": 4}, "4 layers, filter length 5", "a 1 x 1 convolution: T x 1"),
+        ({"kernel": 4, "depth": 3}, "3 layers, filter length 4", "a 1 x 1 convolution: T x 1"),
+        ({"kernel": 1, "depth": 1}, "1 layers, filter length 1", "a 1 x 1 convolution: T x 1"),
+    ],
+)
+def test_the_drawing_of_the_dilated_network_follows_its_parameters(given, title, above):
+    space = definitions("khorram2017", "draw_dilated", "frames_seen", D=160, **given)
+    figure, ((axis,),) = plots.axes()
+    space["draw_dilated"](axis)
+    assert axis.get_title() == f"Dilated: {title}"
+    assert above in [text.get_text() for text in axis.texts]
+    drawn = min(space["depth"], 4)
+    into_the_top = [line for line in axis.lines if line.get_ydata()[1] == drawn]
+    assert len(into_the_top) == space["kernel"]
+    seen = definitions("khorram2017", "frames_seen", **{**given, "depth": drawn})["frames_seen"]("Dilated", 0)
+    frames = [line.get_xdata()[0] for line in axis.lines]
+    assert (min(frames), max(frames)) == seen
+    plt.close(figure)
+
+
+def test_the_drawing_of_down_up_follows_its_parameters():
+    space = definitions("khorram2017", "draw_down_up", D=160, factor=2, up_kernel=5, down_layers=3)
+    figure, ((axis,),) = plots.axes()
+    space["draw_down_up"](axis)
+    texts = [text.get_text() for text in axis.texts]
+    assert texts[:2] == ["input: 8 x 160", "convolution, largest of 2: 4 x 16"]
+    assert texts[-2] == "transposed convolution of 5, stride 2: 8 x 16"
+    assert axis.get_title() == "Down/Up: a block of 8 frames"
+    plt.close(figure)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"seconds": 0.01}, r"^seconds = 0.01 is too little to train on: give 2 or more, or 0 for whole recordings"),
+        ({"models": ["BLSTM", "BLSTM"]}, "^BLSTM, BLSTM: one of them is named twice"),
+        ({"dimensions": ["valence", "valence"]}, "^valence, valence: one of them is named twice"),
+        ({"down_widths": [8]}, "^down_widths has 1 numbers for 2 dimensions"),
+        ({"timing": [0, 50]}, "^timing is a number of steps, 1 or more"),
+        ({"activation": "rleu"}, "^unknown activation 'rleu'"),
+    ],
+)
+def test_values_that_no_run_can_use_are_refused_with_the_data(given, message, speech):
+    with pytest.raises(SerkitError, match=message):
+        run_cell("khorram2017", "outside := ", definitions("khorram2017", speech=speech, **given))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"epochs": 0}, {"seeds": 0}, {"seconds": -1.0}, {"kernel": 0}, {"depth": 0}, {"depth": 30}, {"factor": 1},
+        {"down_widths": [8, 0]}, {"lstm_units": []}, {"learning_rate": 0.0}, {"l2": -0.1}, {"models": []},
+        {"dimensions": []}, {"filter_lengths": [0]}, {"filter_epochs": 0}, {"filter_seeds": 0}, {"timing": [1]},
+        {"patience": 0}, {"dither": -1.0}, {"workers": 0},
+    ],
+)  # fmt: skip
+def test_values_out_of_bounds_are_refused_before_anything_runs(given):
+    (name,) = given
+    with pytest.raises(SerkitError, match=f"^parameter {name}"):
+        notebooks.resolve(papers.find("khorram2017"), "smoke", given)
 
 
 def test_baselines_and_smoothness(folder):
@@ -234,7 +361,7 @@ def test_raw_recola_with_participants_outside_the_partitions(tmp_path, random, c
     speech = corpora.load("recola", tmp_path, strict=False)
     space = {**definitions("khorram2017", speech=speech, strict=False), "results": None}
     run_cell("khorram2017", "outside := ", space)
-    assert "1 recordings are in no partition, or lack a file, and are left out: P17" in capsys.readouterr().out
+    assert "1 recordings are in no partition, and are left out: P17" in capsys.readouterr().out
     assert space["T"] == {"P13": 254, "P16": 251, "P19": 253, "P21": 252}
     assert space["fold"] == splits.by_partition(speech.recordings)
     assert set(space["LABELS"]["valence"]) == set(space["T"])
@@ -267,6 +394,20 @@ def test_no_error_and_no_warning_in_the_notebook(folder):
 def test_bad_input_inside_the_notebook_is_one_clear_message(tmp_path):
     with pytest.raises(SerkitError, match=r"^khorram2017: unknown dimension of recola 'liking'; valid: arousal, val"):
         notebooks.execute("khorram2017", profile="smoke", out=tmp_path, dimensions=["liking"])
+
+
+def test_a_partition_without_development_is_refused(speech):
+    """Without a test side the development columns are left to measure; without development nothing ends training."""
+    table = speech.utterances
+    for missing, refused in (("test", False), ("dev", True), ("train", True)):
+        part = dataclasses.replace(speech, utterances=table[table["partition"] != missing])
+        space = definitions("khorram2017", speech=part)
+        if refused:
+            with pytest.raises(SerkitError, match=f"^no recording is in the partition {missing!r}"):
+                run_cell("khorram2017", "outside := ", space)
+        else:
+            run_cell("khorram2017", "outside := ", space)
+            assert space["fold"].test == ()
 
 
 def test_own_recordings_with_test_labels_at_another_rate(tmp_path, random):

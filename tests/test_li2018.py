@@ -11,11 +11,12 @@ from notebook_checks import (
     check_outputs,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
+    definitions,
     run_cell,
     table,
 )
 
-from serkit import corpora, notebooks, papers, splits
+from serkit import corpora, notebooks, papers
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
@@ -154,14 +155,87 @@ def test_the_published_gain_is_nine_utterances():
 def test_excited_may_count_as_happy(tmp_path):
     speech = corpora.load("iemocap", miniatures.write("iemocap", tmp_path / "iemocap"))
     tables = {}
-    space = {**notebooks.parameters(papers.find("li2018")), "merge": ["excited=happy"], "speech": speech}
-    space |= {"results": SimpleNamespace(table=tables.__setitem__), "splits": splits, "pd": pd}
-    run_cell("li2018", "merges = dict(", space)
+    space = definitions("li2018", "own_split", merge=[" excited = happy "], speech=speech)
+    run_cell("li2018", "def divide", space | {"results": SimpleNamespace(table=tables.__setitem__)})
     counts = speech.utterances.loc[speech.utterances["style"] == "improvised", "label"].value_counts()
     assert counts["excited"] > 0
     assert tables["data"]["happy"].sum() == counts["happy"] + counts["excited"]
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"models": ["CNN_TF_GAP"]}, "^models must hold 'CNN_TF_Att.pooling'"),
+        ({"models": ["CNN_TF_GAB"]}, r"^unknown model 'CNN_TF_GAB' \(did you mean 'CNN_TF_GAP'\?\)"),
+        ({"average": "logit"}, r"^unknown average 'logit' \(did you mean 'logits'\?\)"),
+        ({"gamma": "one"}, "^unknown gamma 'one'"),
+        ({"frequency_filter": [100.0, 20.0, 5.0]}, "^a filter has a height in Hz and a width in ms; got"),
+        ({"segment": 0.1, "hop": 0.02}, "^a segment of 0.1 s has 5 frames, 0.02 s apart: too few for 3 poolings"),
+        ({"test_hop": 0.001}, "^train_hop and test_hop are at least one frame, 0.02 s; got 1.0 and 0.001"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_computed(given, message):
+    """In the very cell that begins: no feature is extracted and nothing is trained for a setting that cannot be run."""
+    space = notebooks.parameters(papers.find("li2018")) | given
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notebooks, "begin", lambda *_, **__: (None, None))
+        with pytest.raises(SerkitError, match=message):
+            run_cell("li2018", "notebooks.begin", space)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"epochs": 0}, "epochs is 1 or more; got 0"),
+        ({"seeds": 0}, "seeds is 1 or more; got 0"),
+        ({"hop": 0.0}, r"hop \(s\) is from 0.001 to 0.1; got 0.0"),
+        ({"hop": 10.0}, r"hop \(s\) is from 0.001 to 0.1; got 10.0"),
+        ({"segment": 0.0}, r"segment \(s\) is 0.1 or more; got 0.0"),
+        ({"test_hop": 0.0}, r"test_hop \(s\) is 0.001 or more; got 0.0"),
+        ({"fold_limit": -1}, "fold_limit is 0 or more; got -1"),
+        ({"models": []}, "models needs 1 item"),
+    ],
+)
+def test_values_that_no_run_can_use_are_refused(given, message):
+    with pytest.raises(SerkitError, match=message):
+        notebooks.resolve(papers.find("li2018"), "quick", given)
+
+
+def divided(utterances, **values):
+    """The notebook's folds of a corpus with these utterances."""
+    speech = SimpleNamespace(utterances=utterances)
+    space = definitions("li2018", "own_split", "divide", speech=speech, utterances=utterances, **values)
+    return space["own_split"](speech), space["divide"]()
+
+
+def test_a_partition_of_the_users_own_is_honoured():
+    """Its test part is tested, or else its development part; without a partition, speakers are left out."""
+    rows = [
+        {"id": f"{who}-{label}-{take}", "speaker": who, "gender": "f" if who in ("ann", "cyd") else "m", "label": label}
+        for who in ("ann", "ben", "cyd", "dan") for label in ("sad", "happy") for take in range(2)
+    ]  # fmt: skip
+    table = pd.DataFrame(rows)
+    sides = {"ann": "train", "ben": "train", "cyd": "dev", "dan": "test"}
+    for given, tested in ((sides, "dan"), (sides | {"dan": None}, "cyd"), (sides | {"cyd": "train"}, "dan")):
+        reasons, (fold,) = divided(table.assign(partition=table["speaker"].map(given)))
+        assert reasons == ["the corpus' own split: the paper leaves each speaker out once (3.1)"]
+        assert {name[:3] for name in fold.test} == {tested}
+        assert {name[:3] for name in fold.train} == {who for who, side in given.items() if side == "train"}
+    with pytest.raises(SerkitError, match="'dev'"):
+        divided(table.assign(partition="train"))
+    reasons, folds = divided(table, speaker_groups=0)
+    assert reasons == []
+    assert len(folds) == 4
+
+
 def _runs_of(folder, model):
     runs = table(folder, "runs")
     return (folder / "runs" / key for key in runs.loc[runs["model"] == model, "key"])
+
+
+def test_what_the_paper_says_is_no_code():
+    """Where a value would be no quotation: a list of nothing, a zero that means all."""
+    parameters = papers.find("li2018").parameters
+    for name in ("merge", "speaker_groups", "fold_limit", "filter_fold_limit"):
+        assert parameters[name].source == "paper"
+        assert parameters[name].said

@@ -143,11 +143,11 @@ def test_a_value_that_no_run_can_use_is_refused_before_any_runs(limited, jupyter
 
 def test_right_values_of_other_types(jupyter, tmp_path):
     """NumPy's numbers, paths and tuples; cells below find what the notebook itself would have."""
-    given = f"epochs = np.int64(3)\nhop = np.float32(0.5)\npool_after = (1, 2)\nout = Path({str(tmp_path)!r})"
+    given = f"epochs = np.int64(3)\nhop = np.float32(0.0625)\npool_after = (1, 2)\nout = Path({str(tmp_path)!r})"
     given += "\nfrequency_filter = np.array([50, 20])\ntrain_hop = 1"
     assert jupyter.run(PARAMETERS, f"import numpy as np\nfrom pathlib import Path\n{given}", BEGIN) is None
     settings = {
-        "epochs": 3, "hop": 0.5, "pool_after": [1, 2], "out": str(tmp_path), "frequency_filter": [50.0, 20.0],
+        "epochs": 3, "hop": 0.0625, "pool_after": [1, 2], "out": str(tmp_path), "frequency_filter": [50.0, 20.0],
         "train_hop": 1.0,
     }  # fmt: skip
     assert {name: jupyter["results"].settings[name] for name in settings} == settings

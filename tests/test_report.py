@@ -118,7 +118,12 @@ def test_a_measured_table_may_lack_intervals(tmp_path):
         (corpus("ravdess"), {}, "corpus ravdess; the paper's is iemocap", "corpus"),
         (corpus(errors=1), {}, "this copy is not the whole corpus, or it fails its check", "incomplete copy"),
         (corpus(), {"batch_size": 9}, "batch_size = 9; the paper says 64", "batch_size = 9 (paper: 64)"),
-        (corpus(), {"fold_limit": 2}, "fold_limit = 2; the paper says 0", "fold_limit = 2 (paper: 0)"),
+        (
+            corpus(),
+            {"fold_limit": 2},
+            "fold_limit = 2; the paper says all ten folds",
+            "fold_limit = 2 (paper: all ten folds)",
+        ),
     ],
 )
 def test_each_difference_makes_it_not_comparable(tmp_path, predictions, given, changed, full, short):
@@ -172,12 +177,12 @@ def test_what_the_paper_says_is_quoted_in_words(tmp_path, monkeypatch, predictio
         "classes = a; the paper says four classes",
         "style = improvised; the paper has none",
         "merge = none; the paper says excited=happy",
-        "top = 4000.0; our paper profile says 8000.0, the paper says 0 to 11 kHz, which cannot be followed",
+        "top = 4000.0; our paper profile says 8000.0, the paper says 0 to 11 kHz",
     )
     short = result.claims(report.measured_scores(predictions, 1))["why_not"].iloc[0]
     assert short.startswith("fold_limit = 1 (paper: every fold); classes = a (paper: four classes); ")
     kinds = saved(tmp_path, "reasons")["kind"].tolist()
-    assert kinds == ["the paper states another value"] * 4 + ["cannot be followed"]
+    assert kinds == ["the paper states another value"] * 4 + ["cannot be followed as it stands"]
 
 
 def test_long_values_are_cut_in_short_reasons(tmp_path, monkeypatch, predictions):
@@ -186,6 +191,8 @@ def test_long_values_are_cut_in_short_reasons(tmp_path, monkeypatch, predictions
     short = result.claims(report.measured_scores(predictions, 1))["why_not"].iloc[0]
     assert short == "crop_widths = 32, 32, 32, 32 (paper: 100, 101, 102, 103 ...)"
     assert "118, 119" in result.why_not[0], "whole once"
+    assert report._cut("ten folds, one speaker left out in each") == "ten folds, one ..."
+    assert report._cut("x" * 30) == "x" * 20 + " ..."
 
 
 def test_many_reasons_are_short_in_the_table_and_whole_once(tmp_path, monkeypatch, predictions):
@@ -601,3 +608,11 @@ def test_ratings_have_no_recalls(random):
     assert not any(name.startswith("recall") for name in table.columns)
     assert table["rho pooled"].item() == pytest.approx(metrics.pearson(rated["label"], rated["predicted"]), abs=1e-4)
     assert (table["folds"].item(), table["seeds"].item(), table["rho floor"].item()) == (1, 1, 0)
+
+
+def test_no_code_of_ours_is_quoted_as_the_papers_words():
+    for paper in papers.PAPERS.values():
+        for parameter in paper.parameters.values():
+            value = parameter.values.get("paper")
+            if parameter.source == "paper" and value in ("", [""], [], 0) and value is not False:
+                assert parameter.said, f"{paper.key}: {parameter.name} = {value!r}"

@@ -257,8 +257,8 @@ def acted(readings=2):
 
 def data_side(utterances, **values):
     """The notebook's division of `utterances`, with other values of its parameters."""
-    names = ("divide", "with_held_out", "has_partition", "SPLIT", "SENTENCE", "WORDED")
-    return definitions("tao2018", *names, utterances=utterances, **values)
+    names = ("divide", "with_held_out", "has_partition", "split_of", "other_split", "SPLIT", "SENTENCE", "WORDED")
+    return definitions("tao2018", *names, utterances=utterances, speech=Speech(utterances), **values)
 
 
 @pytest.mark.parametrize("unit", ["utterance", "sentence"])
@@ -286,14 +286,63 @@ def test_seeds_draw_other_validation_utterances_and_runs_draw_the_same():
 def test_a_partition_of_the_users_own_is_honoured():
     sides = {"f1": "train", "m1": "train", "f2": "dev", "m2": "test"}
     utterances = acted().assign(partition=lambda rows: rows["speaker"].map(sides))
+    paper = papers.find("tao2018")
+    assert {papers.profile_values(paper, profile)["split"] for profile in ("smoke", "paper")} == {"auto"}
     for split in ("auto", "partition"):
         space = data_side(utterances, split=split)
+        (reason,) = space["other_split"](space["speech"])
+        assert reason == "split by partition: the paper tests a woman and a man, drawn at random (5)"
         (fold,) = space["divide"](2)
         assert space["with_held_out"](fold.name, 7) == fold
         assert {name[:2] for name in fold.validation} == {"f2"}
         assert {name[:2] for name in fold.test} == {"m2"}
-    assert len(data_side(utterances, split="pairs")["divide"](2)) == 2
-    assert len(data_side(acted(), split="auto")["divide"](2)) == 2
+    for space in (data_side(utterances, split="pairs"), data_side(acted(), split="auto")):
+        assert len(space["divide"](2)) == 2
+        assert space["other_split"](space["speech"]) == []
+
+
+def test_without_a_test_part_the_development_part_is_tested_and_chooses_nothing():
+    sides = {"f1": "train", "m1": "train", "f2": "dev", "m2": "dev"}
+    utterances = acted().assign(partition=lambda rows: rows["speaker"].map(sides))
+    space = data_side(utterances, validation=0.25)
+    (fold,) = space["divide"](2)
+    fold = space["with_held_out"](fold.name, 0)
+    assert {name[:2] for name in fold.test} == {"f2", "m2"}
+    assert {name[:2] for name in fold.validation} == {name[:2] for name in fold.train} == {"f1", "m1"}
+    with pytest.raises(SerkitError, match="'dev'"):
+        data_side(utterances.assign(partition="train"))["divide"](2)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"split": "partition"}, "^iemocap has no partition of its own: set split to pairs, sessions or auto"),
+        ({"harmonic": "correct"}, r"^unknown setting of harmonic 'correct' \(did you mean 'corrected'\?\)"),
+        ({"task_weights": [1.0, 0.3, 0.6, 0.1]}, "^task_weights has one weight each for emotion, speaker and gender"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_computed(given, message):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notebooks, "begin", lambda *_, **__: (Speech(acted()), None))
+        with pytest.raises(SerkitError, match=message):
+            run_cell("tao2018", "notebooks.begin", definitions("tao2018", **given))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"pairs": -1}, "pairs is 0 or more; got -1"),
+        ({"steps": [0]}, r"steps \(frames\), each item, is 1 or more; got \[0\]"),
+        ({"steps": []}, "steps needs 1 item"),
+        ({"task_weights": [1.0]}, "task_weights needs 3 item"),
+        ({"validation": 0.0}, "validation is from 0.01 to 0.9; got 0.0"),
+        ({"dropout": 1.5}, "dropout is from 0.0 to 0.95; got 1.5"),
+        ({"epochs": -1}, "epochs is 1 or more; got -1"),
+    ],
+)
+def test_values_that_no_run_can_use_are_refused(given, message):
+    with pytest.raises(SerkitError, match=message):
+        notebooks.resolve(papers.find("tao2018"), "quick", given)
 
 
 class Speech:
@@ -333,7 +382,8 @@ def test_published_counts_are_asserted_of_the_published_subset_alone(complete, c
     speech = Speech(acted())
     speech.complete = complete
     paper = papers.profile_values(papers.find("tao2018"), "paper")
-    space = definitions("tao2018", speech=speech, results=Tables(), classes=classes, style=style, PAPER=paper)
+    given = {"speech": speech, "results": Tables(), "classes": classes, "style": style, "PAPER": paper}
+    space = definitions("tao2018", "has_partition", "split_of", **given)
     if asserted:
         with pytest.raises(AssertionError, match="4490 utterances, this one 64"):
             run_cell("tao2018", "has 4490 utterances", space)
@@ -446,3 +496,11 @@ def test_recordings_that_have_no_features_are_refused_by_name(tmp_path, random):
         assert "silent.wav is digital silence throughout" in str(error.value)
         assert ("short: the signal has 1000 samples" in str(error.value)) == (count == 2)
     assert not list(Path(tmp_path).glob("is10-*/features.npy"))
+
+
+def test_sources_say_what_the_paper_says():
+    """It says nothing of silence, and of the fusion the program's name alone."""
+    parameters = papers.find("tao2018").parameters
+    assert {parameters[name].source for name in ("trim", "fusion_penalty", "keep", "learning_rate")} == {"ours"}
+    assert parameters["fusion_penalty"].said.startswith("FoCal")
+    assert parameters["split"].source == "repetition", "what `auto` came to is a reason of its own"

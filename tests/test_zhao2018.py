@@ -5,6 +5,7 @@ And that nothing about the session left out reaches training: with other audio i
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -325,6 +326,13 @@ def test_any_corpus_is_divided():
     assert partitioned
     assert without_dev.test == own[0].test
     assert set(without_dev.validation) <= set(own[0].train + own[0].validation), "a part of train chooses"
+    (whole, honest), partitioned = divide(given[given["partition"] != "test"])
+    assert partitioned
+    assert whole.test == ()
+    assert honest.test == own[0].validation, "without a test part, dev is tested by what a part of train chose"
+    for missing in ("train", "test"):
+        with pytest.raises(SerkitError, match=f"'{missing}'"):
+            divide(given[~given["partition"].isin([missing, "dev"])])
 
 
 def test_a_manifests_split_is_honoured(tmp_path, iemocap_miniature):
@@ -348,8 +356,9 @@ def test_a_manifests_split_is_honoured(tmp_path, iemocap_miniature):
 
 def datasets(corpus, root, **values):
     """What the notebook makes of a copy that fails its check."""
-    speech = corpora.load(corpus, root, strict=False)
-    space = definitions("zhao2018", corpus=corpus, strict=False, **values) | {"speech": speech}
+    speech, reasons = corpora.load(corpus, root, strict=False), []
+    space = definitions("zhao2018", corpus=corpus, strict=False, **values) | {"speech": speech, "reasons": reasons}
+    space["results"] = SimpleNamespace(not_comparable=reasons.append)
     run_cell("zhao2018", "OWN = {", space)
     run_cell("zhao2018", "def divide", space)
     return space
@@ -372,8 +381,10 @@ def test_an_incomplete_iemocap_runs_when_asked_to(tmp_path, iemocap_miniature, m
         assert len(folds) == 8
     speech = space["speech"]
     speech.utterances = speech.utterances[~speech.utterances["label"].isin(["excited", "sad"])]
+    assert space["reasons"] == []
     run_cell("zhao2018", "OWN = {", space)
     assert space["labels"] == ["angry", "happy", "neutral"]
+    assert space["reasons"] == ["no utterance here is sad: the class is left out"]
     assert list(space["DATASETS"]) == ["IEMO_dataset1"], "without excited utterances the second is the first"
 
 
@@ -656,9 +667,37 @@ def test_comparisons_with_the_other_networks(folder):
         assert row.published == pytest.approx(in_paper[0] - in_paper[1], abs=0.01, nan_ok=True)
         assert np.isnan([row.low, row.high, row.p]).all(), "so few speakers decide nothing"
         assert row.verdict == "undecided"
+    ours = {SINGLE_STEP, SHUFFLED, "Utterance statistics"} | ({"FCNs"} if corpus_of(folder) == "iemocap" else set())
+    assert (comparisons["made_by"] == "ours").equals(comparisons["worse"].isin(ours))
     assert comparisons["published"].notna().sum() == {"cheavd": 6, "iemocap": 8 + 2}[corpus_of(folder)]
     text = (folder / "notebook.ipynb").read_text()
     assert text.count("better than") >= len(comparisons), "What we found says each"
+
+
+def test_comparisons_that_the_paper_does_not_make_are_ours(tmp_path):
+    """With readings of a sentence, the floor and, on IEMOCAP, the convolutions alone."""
+    made = {}
+
+    class Results:
+        folder = tmp_path
+
+        @staticmethod
+        def comparisons(_part, pairs, _measures, table, made_by):
+            made.update({(table, better, worse): made_by for better, worse in pairs})
+
+    (tmp_path / "tables").mkdir()
+    pd.DataFrame({"paper": ["zhao2018"]}).to_csv(tmp_path / "tables" / "comparisons.csv")
+    names = ("ROWS", "PROPOSED", "SINGLE_STEP", "SHUFFLED", "BASELINE", "TABLE2", "POOLINGS", "READINGS", "COMPARED")
+    for corpus, sets in (("iemocap", ["IEMO_dataset1", "IEMO_dataset2"]), ("cheavd", ["cheavd"])):
+        space = definitions("zhao2018", *names, corpus=corpus)
+        space["CHOSEN"] = {name: space["COMPARED"][name] for name in sets}
+        space |= {"results": Results, "predictions": pd.DataFrame({"dataset": sets, "model": PROPOSED})}
+        run_cell("zhao2018", "THEIRS = ", space)
+    ours = {worse for (_, _, worse), who in made.items() if who == "ours"}
+    assert ours == {SINGLE_STEP, SHUFFLED, "Utterance statistics", "FCNs"}
+    assert made[2, PROPOSED, "FCNs"] == made[2, PROPOSED, "Attention-LSTM-FCN"] == "paper"
+    assert made[3, "Attention-pooling", "Global max-pooling"] == made[4, PROPOSED, "Attention-BLSTM"] == "paper"
+    assert made[4, PROPOSED, "FCNs"] == "ours", "Table 4 has no such row"
 
 
 def test_the_gains_of_the_paper_are_points_over_a_mean(folder):
@@ -772,11 +811,36 @@ def test_runs_are_not_repeated(iemocap):
     [
         ({"filters": [8]}, r"^zhao2018: 1 convolutional blocks in filters and 2 in kernels: give one kernel each"),
         ({"optimiser": "sdg"}, r"^zhao2018: unknown optimiser 'sdg' \(did you mean 'sgd'\?\); valid: adam, sgd"),
+        ({"classes": ["sad"]}, r"^zhao2018: two classes or more are needed; got \['sad'\]"),
     ],
 )
 def test_bad_input_inside_the_notebook_is_one_clear_message(tmp_path, given, message):
     with pytest.raises(SerkitError, match=message):
         notebooks.execute("zhao2018", profile="smoke", out=tmp_path, **({"filters": [8, 8]} | given))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"share": 2.0}, "share is from 0.01 to 0.9; got 2.0"),
+        ({"hop": 64.0}, r"hop \(s\) is from 0.001 to 0.5; got 64.0"),
+        ({"filters": [0, 8]}, r"filters, each item, is 1 or more; got \[0, 8\]"),
+        ({"models": []}, "models needs 1 item"),
+        ({"patience": 0}, r"patience \(epochs\) is 1 or more; got 0"),
+        ({"speaker_groups": -1}, "speaker_groups is 0 or more; got -1"),
+    ],
+)
+def test_values_that_no_run_can_use_are_refused(given, message):
+    with pytest.raises(SerkitError, match=message):
+        notebooks.resolve(papers.find("zhao2018"), "quick", given)
+
+
+def test_sources_say_what_the_paper_says():
+    """Sessions stand in 5.1; the distance of frames and the rule of the learning rate do not."""
+    parameters = papers.find("zhao2018").parameters
+    assert (parameters["speaker_groups"].source, parameters["speaker_groups"].said) == ("paper", "the five sessions")
+    assert {parameters[name].source for name in ("hop", "optimiser", "hidden", "components")} == {"ours"}
+    assert "adaptive learning rate" in parameters["optimiser"].said
 
 
 @pytest.mark.parametrize(

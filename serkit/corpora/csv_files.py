@@ -4,6 +4,7 @@ A file's problems are listed, each with its line, and never raised; only a file 
 """
 
 import csv
+import difflib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,14 @@ from serkit.corpora.checks import Problem
 from serkit.errors import SerkitError
 
 SPLIT = {"split": "partition"}  # a user may call the column so
+# What columns are called elsewhere; never taken without being named so, as a guess may be wrong.
+USUAL = {
+    "path": "file filename file_name file_path filepath wav audio recording",
+    "label": "emotion emotions class category labels",
+    "speaker": "speaker_id speakerid spk actor subject talker",
+    "gender": "sex", "partition": "set fold subset", "session": "dialog dialogue", "text": "transcript transcription",
+    "valence": "pleasure", "activation": "arousal", "annotation": "annotations trajectory",
+}  # fmt: skip
 GENDERS = {"f": "f", "female": "f", "m": "m", "male": "m", "": None}  # in a user's own CSV
 # The table's words for a partition; upper and lower case alike.
 PARTITION_WORDS = {
@@ -53,12 +62,33 @@ def _csv_lines(
     found = ", ".join(header) or "none"
     header = [(also or {}).get(name, name) for name in header]
     if missing := [name for name in required if name not in header]:
-        raise SerkitError(f"{root}: no column {', '.join(missing)}; columns found: {found}\n{how_to_get}")
+        raise SerkitError(
+            f"{root}: no column {', '.join(missing)}; columns found: {found}{_mend(header, missing)}\n{how_to_get}"
+        )
     if twice := [name for name in header if header.count(name) > 1]:
         raise SerkitError(f"{root}: there are two columns {twice[0]!r}; remove one")
     if not lines:
         raise SerkitError(f"{root} has a header but no rows; add one row a recording")
     return header, lines
+
+
+def _mend(header: list[str], missing: list[str]) -> str:
+    """What to change in a header so that it has the missing columns, where that can be guessed."""
+    if len(header) == 1:
+        for separator, called in ((";", "semicolons"), ("\t", "tabs")):
+            if separator in header[0]:
+                return f"\nits cells are parted by {called}: save it with commas"
+    names = [f"{name} to {meant}" for name in header if (meant := _meant(name, missing))]
+    return f"\nrename {', '.join(names)}, if that is what they hold" if names else ""
+
+
+def _meant(name: str, wanted: Iterable[str]) -> str | None:
+    """Which of the wanted columns one of another name may be."""
+    wanted = list(wanted)
+    for one in wanted:
+        if name in USUAL.get(one, "").split():
+            return one
+    return next(iter(difflib.get_close_matches(name, wanted, n=1, cutoff=0.7)), None)
 
 
 def manifest_rows(
@@ -83,7 +113,8 @@ def manifest_rows(
         also: other names of columns, as in `_csv_lines`.
 
     Returns:
-        The rows, and what was found wrong: a column that is not used, a missing recording, a duplicate id or path, and
+        The rows, and what was found wrong: a column that is not used (a warning where its name is like that of one that
+        is missing), a missing recording, a duplicate id or path, and
         what `parse` finds. A row without a path, a row with too few or too many cells, and the second of two rows with
         one id are left out and named.
 
@@ -92,10 +123,14 @@ def manifest_rows(
     """
     header, lines = _csv_lines(root, required, how_to_get, also)
     known = (*required, *optional)
-    remedy = f"nothing to do, unless it was meant to be one of {', '.join(known)}"
-    problems = [
-        Problem("note", f"column {name!r} is not used", f"{root}:1", remedy) for name in header if name not in known
-    ]
+    problems = []
+    for name in header:
+        if name in known:
+            continue
+        meant = _meant(name, [one for one in known if one not in header])
+        remedy = f"nothing to do, unless it was meant to be one of {', '.join(known)}"
+        remedy = f"rename it to {meant}, if it holds that" if meant else remedy
+        problems.append(Problem("warning" if meant else "note", f"column {name!r} is not used", f"{root}:1", remedy))
     rows: dict[str, dict] = {}
     where_id: dict[str, str] = {}
     where_path: dict[str, str] = {}

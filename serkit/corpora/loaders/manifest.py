@@ -60,7 +60,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
 
 
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
-    """Name each label that one speaker alone has, and each speaker who is in two partitions: neither can be tested."""
+    """Name each label that one speaker alone has, each empty partition, and each speaker who is in two."""
     del expected, deep
     labelled = utterances.dropna(subset=["label", "speaker"])
     problems = [
@@ -76,12 +76,16 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     ]
     if "partition" not in utterances:
         return problems
-    for name in ("train", "dev"):
+    without = {
+        "train": "nothing is left to train on",
+        "dev": "a paper that chooses by it cannot use this partition",
+        "test": "a paper that tests on it cannot use this partition",
+    }
+    for name, consequence in without.items():
         if name not in set(utterances["partition"]):
-            what = f"no utterance of the partition {name!r}: no paper can divide the corpus by its partition"
-            problems.append(
-                Problem("warning", what, str(root), "name it in the column partition, or remove the column")
-            )
+            remedy = "name it in the column partition, or remove the column, so that papers divide the speakers"
+            what = f"no utterance of the partition {name!r}: {consequence}"
+            problems.append(Problem("warning", what, str(root), remedy))
     return problems + partition_problems(utterances, root, "keep all recordings of a speaker in one partition")
 
 

@@ -1,0 +1,98 @@
+"""Notebooks side by side: the numbers of one after the other, one failing alone, and nothing left behind."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from serkit import jobs
+
+SMALL = {
+    "models": ["CNN_TF_GAP", "CNN_TF_Att.pooling"], "filter_heights": [40.0], "filter_widths": [160.0],
+}  # fmt: skip
+
+
+def executions(out, corpora=("iemocap", "cheavd")):
+    classes = {"iemocap": ["happy", "sad"], "cheavd": ["neutral", "angry"]}
+    return [("li2018", name, "", "smoke", str(out), SMALL | {"classes": classes[name]}) for name in corpora]
+
+
+def contents(folder):
+    """Numbers of an execution: what each run predicted, and tables that hold no times."""
+    found = {path.parent.name: path.read_bytes() for path in folder.glob("runs/*/predictions.csv")}
+    return found | {
+        path.name: path.read_bytes() for path in folder.glob("tables/*.csv") if path.stem not in ("runs", "cost")
+    }
+
+
+def test_numbers_do_not_depend_on_what_runs_beside(tmp_path):
+    one_by_one, beside = tmp_path / "one", tmp_path / "two"
+    for number, out in ((1, one_by_one), (2, beside)):
+        events = list(jobs.execute_all(executions(out), number))
+        assert sorted(one[1] for one, outcome in events if outcome is None) == ["cheavd", "iemocap"]
+        assert {outcome for _, outcome in events if outcome} == {
+            out / f"{name}-miniature" / "li2018" for name in ("cheavd", "iemocap")
+        }
+    assert [outcome is None for _, outcome in events] == [True, True, False, False], "both had begun before one ended"
+    for corpus in ("iemocap", "cheavd"):
+        first, second = (contents(out / f"{corpus}-miniature" / "li2018") for out in (one_by_one, beside))
+        assert len(first) > 10
+        assert first == second
+
+
+def test_one_that_fails_leaves_the_others_alone(tmp_path):
+    (good,) = executions(tmp_path, ["iemocap"])
+    bad = ("li2018", "iemocap", "/nowhere", "smoke", str(tmp_path), {})
+    worse = ("li2018", "iemocap", "", "smoke", str(tmp_path), {"epochs": 0})
+    outcomes = {str(one[2:]): outcome for one, outcome in jobs.execute_all([bad, worse, good], 2) if outcome}
+    assert "there is no /nowhere" in str(outcomes[str(bad[2:])])
+    assert "epochs is 1 or more" in str(outcomes[str(worse[2:])])
+    assert outcomes[str(good[2:])].is_dir()
+
+
+def processes_with(text):
+    """Processes of this machine whose environment holds a text."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # it has ended, or is another user's
+            if text.encode() in path.read_bytes():
+                found.append(int(path.parent.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_is_left_behind(tmp_path, number):
+    mark = f"SERKIT_TEST_MARK={tmp_path}"
+    name, _, value = mark.partition("=")
+    command = [sys.executable, "-m", "serkit", "reproduce", "li2018", "--profile", "smoke", "--jobs", "2"]
+    command += ["--out", str(tmp_path), "--corpus", f"iemocap={_miniature('iemocap')}"]
+    command += ["--corpus", f"cheavd={_miniature('cheavd')}", "--set", "classes=neutral,angry"]
+    started = subprocess.Popen(command, env=os.environ | {name: value}, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if len(processes_with(mark)) >= 5:  # the command, two workers, two kernels
+            break
+        time.sleep(0.1)
+    assert len(processes_with(mark)) >= 5
+    started.send_signal(number)
+    _, printed = started.communicate(timeout=60)
+    assert started.returncode == (130 if number == signal.SIGINT else -signal.SIGKILL)
+    assert "Traceback" not in printed
+    if number == signal.SIGINT:
+        assert "Interrupted. What was finished is kept" in printed
+    for _ in range(600):
+        if not processes_with(mark):
+            break
+        time.sleep(0.1)
+    assert not processes_with(mark)
+
+
+def _miniature(corpus):
+    from serkit.corpora import miniatures
+
+    return miniatures.ensure(corpus)
