@@ -124,10 +124,10 @@ def of_value(value: object) -> str:
     return content_key(_seen(value, ""))
 
 
-def code_of(functions: list[Callable]) -> list[str]:
-    """The source of functions and classes, without what does not count; what they name is not followed."""
+def of_code(*functions: Callable) -> str:
+    """Key of the source of functions and classes, without what does not count; what they name is not followed."""
     found = [_definition(inspect.unwrap(function)) for function in functions]
-    return [file.piece(node, namespace).text for file, nodes, namespace, _ in found for node in nodes]
+    return content_key([file.piece(node, namespace).text for file, nodes, namespace, _ in found for node in nodes])
 
 
 def version_of(library: str) -> str | None:

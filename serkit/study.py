@@ -190,7 +190,7 @@ class Study:
         same = {
             "depends on": self._trace,
             "conditions": _conditions(),
-            "around it": fingerprints.code_of([*MAKING, training.limit_threads]),
+            "around it": fingerprints.of_code(*MAKING, training.limit_threads),
         }
         try:
             return [
