@@ -388,6 +388,7 @@ CHANGED = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 @pytest.mark.parametrize("change", CHANGED)
 def test_what_changes_a_number_changes_the_key(change):
     source, old, new = CHANGED[change]
