@@ -48,13 +48,15 @@ def main() -> None:
 )
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="Another value for a notebook parameter.")
 @click.option("--seeds", type=click.IntRange(1), help="Repeat every run with this many seeds.")
+@click.option("--again", is_flag=True, help="Execute notebooks too whose results are there, made of just the same.")
+@click.option("--pdf", is_flag=True, help="Figures as PDF too.")
 @click.option("--jobs", type=click.IntRange(1), help="Notebooks side by side.  [default: one a core]")
 @click.option("--workers", type=click.IntRange(1), help="Local worker processes for the runs of a notebook.")
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, tcp://host:port, instead of local workers.")
 @click.option(
     "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
 )
-def _reproduce(paper, corpora, profile, settings, seeds, jobs, workers, scheduler, out) -> None:
+def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, jobs, workers, scheduler, out) -> None:
     """Run the notebooks of PAPERs (all, when none is named) and write tables, figures and executed notebooks.
 
     With no --corpus, each paper runs on the miniature of its corpus: small, synthetic, written on the spot.
@@ -67,11 +69,13 @@ def _reproduce(paper, corpora, profile, settings, seeds, jobs, workers, schedule
     plan = _plan(
         paper, corpora, profile, settings, {name: value for name, value in shared.items() if value is not None}
     )
+    if pdf:
+        os.environ["SERKIT_PDF"] = "1"
     if workers or scheduler:
         jobs = jobs or 1  # they fill the cores by themselves
     failed = []
     executions = [(key, corpus, root, profile, out, given) for key, corpus, root, given in plan]
-    for (key, corpus, root, *_), outcome in side_by_side.execute_all(executions, jobs):
+    for (key, corpus, root, *_), outcome in side_by_side.execute_all(executions, jobs, again):
         title = f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}"
         # Not click.echo: it knows nothing of the progress bars below.
         if outcome is None:

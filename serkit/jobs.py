@@ -34,7 +34,7 @@ Execution = tuple[
 
 
 def execute_all(
-    executions: Sequence[Execution], jobs: int | None = None
+    executions: Sequence[Execution], jobs: int | None = None, again: bool = True
 ) -> Iterator[tuple[Execution, Path | SerkitError | None]]:
     """Execute notebooks, `jobs` at a time, and yield each when it begins and as soon as it is done.
 
@@ -45,6 +45,7 @@ def execute_all(
         executions: each the key of a paper, a corpus and its folder (empty takes the miniature), a profile, the folder
             of all results, and further parameters; in the order in which they begin.
         jobs: at most so many processes; None takes one a core, as far as memory goes.
+        again: see `notebooks.execute`.
 
     Yields:
         An execution, and None as it begins; then the folder of its results or why it failed. The others go on.
@@ -58,7 +59,7 @@ def execute_all(
     if jobs <= 1:
         for one in executions:
             yield one, None
-            yield one, _outcome(one)
+            yield one, _outcome(one, again)
         return
     waiting, running = deque(executions), {}
     free = set(range(jobs))  # lines of the display
@@ -69,7 +70,7 @@ def execute_all(
                     line = min(free)
                     free.remove(line)
                     yield waiting[0], None
-                    end, started = _start(waiting.popleft(), Path(folder), line)
+                    end, started = _start(waiting.popleft(), again, Path(folder), line)
                     started.display.callback(free.add, line)
                     running[end] = started
                 for end in connection.wait(list(running)):
@@ -100,20 +101,20 @@ def _usual_number() -> int:
     return max(min(cores, memory // MEMORY), 1)
 
 
-def _outcome(one: Execution, shown_by: Path | None = None) -> Path | SerkitError:
+def _outcome(one: Execution, again: bool, shown_by: Path | None = None) -> Path | SerkitError:
     *places, given = one
     try:
-        return notebooks.execute(*places, shown_by=shown_by, **given)
+        return notebooks.execute(*places, shown_by=shown_by, again=again, **given)
     except SerkitError as error:
         return error
 
 
-def _start(one: Execution, folder: Path, line: int) -> tuple[connection.Connection, _Running]:
+def _start(one: Execution, again: bool, folder: Path, line: int) -> tuple[connection.Connection, _Running]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     title = f"{one[0]} on {one[1]}"
     state = folder / f"{title}.json"
-    process = context.Process(target=_work, args=(theirs, one, state), name=f"serkit {title}")
+    process = context.Process(target=_work, args=(theirs, one, again, state), name=f"serkit {title}")
     process.start()
     theirs.close()
     display = ExitStack()
@@ -121,13 +122,13 @@ def _start(one: Execution, folder: Path, line: int) -> tuple[connection.Connecti
     return ours, _Running(one, process, display)
 
 
-def _work(end: connection.Connection, one: Execution, state: Path) -> None:
+def _work(end: connection.Connection, one: Execution, again: bool, state: Path) -> None:
     """Execute in this process, which is a worker."""
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C reaches the command alone, which passes it on once
     threading.Thread(target=_end_with_the_command, args=(end,), daemon=True).start()
     try:
-        end.send(_outcome(one, state))
+        end.send(_outcome(one, again, state))
     except KeyboardInterrupt:
         os._exit(130)
 

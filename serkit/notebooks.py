@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from serkit import progress
+from serkit import progress, stamps
 from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
 from serkit.papers import PAPERS, PROFILES, Paper, find, profile_values
@@ -246,6 +246,7 @@ def execute(
     profile: str = "quick",
     out: Path | str = "results",
     shown_by: Path | None = None,
+    again: bool = True,
     **given,
 ) -> Path:
     """Execute a paper's notebook and leave its tables, figures and the executed notebook.
@@ -257,6 +258,7 @@ def execute(
         profile: smoke, quick or paper.
         out: folder of all results.
         shown_by: a file for the state of the work, which another process shows; None shows it here.
+        again: False executes nothing where the results are there and made of the same (`serkit.stamps`).
         given: further parameters.
 
     Returns:
@@ -282,7 +284,11 @@ def execute(
     # The notebook runs in the folder of its results.
     given |= {name: str(Path(place).resolve()) for name, place in given.items() if name.endswith("_root") and place}
     values = resolve(paper, profile, {**given, "corpus": corpus, "root": root, "out": str(folder)})
+    made = stamps.made_of(_path_of(paper), values)
+    if not again and stamps.holds(folder, made):
+        return folder
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / stamps.NAME).unlink(missing_ok=True)
     executed = folder / "notebook.ipynb"
     with tempfile.TemporaryDirectory() as temporary:
         state, log = shown_by or Path(temporary) / "progress.json", Path(temporary) / "kernel.log"
@@ -318,6 +324,7 @@ def execute(
     notebook = nbformat.read(executed, as_version=4)
     _drop_startup_lines(notebook)
     nbformat.write(notebook, executed)
+    stamps.write(folder, made)
     return folder
 
 

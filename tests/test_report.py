@@ -608,3 +608,11 @@ def test_ratings_have_no_recalls(random):
     assert not any(name.startswith("recall") for name in table.columns)
     assert table["rho pooled"].item() == pytest.approx(metrics.pearson(rated["label"], rated["predicted"]), abs=1e-4)
     assert (table["folds"].item(), table["seeds"].item(), table["rho floor"].item()) == (1, 1, 0)
+
+
+def test_no_code_of_ours_is_quoted_as_the_papers_words():
+    for paper in papers.PAPERS.values():
+        for parameter in paper.parameters.values():
+            value = parameter.values.get("paper")
+            if parameter.source == "paper" and value in ("", [""], [], 0) and value is not False:
+                assert parameter.said, f"{paper.key}: {parameter.name} = {value!r}"

@@ -674,6 +674,32 @@ def test_comparisons_with_the_other_networks(folder):
     assert text.count("better than") >= len(comparisons), "What we found says each"
 
 
+def test_comparisons_that_the_paper_does_not_make_are_ours(tmp_path):
+    """With readings of a sentence, the floor and, on IEMOCAP, the convolutions alone."""
+    made = {}
+
+    class Results:
+        folder = tmp_path
+
+        @staticmethod
+        def comparisons(_part, pairs, _measures, table, made_by):
+            made.update({(table, better, worse): made_by for better, worse in pairs})
+
+    (tmp_path / "tables").mkdir()
+    pd.DataFrame({"paper": ["zhao2018"]}).to_csv(tmp_path / "tables" / "comparisons.csv")
+    names = ("ROWS", "PROPOSED", "SINGLE_STEP", "SHUFFLED", "BASELINE", "TABLE2", "POOLINGS", "READINGS", "COMPARED")
+    for corpus, sets in (("iemocap", ["IEMO_dataset1", "IEMO_dataset2"]), ("cheavd", ["cheavd"])):
+        space = definitions("zhao2018", *names, corpus=corpus)
+        space["CHOSEN"] = {name: space["COMPARED"][name] for name in sets}
+        space |= {"results": Results, "predictions": pd.DataFrame({"dataset": sets, "model": PROPOSED})}
+        run_cell("zhao2018", "THEIRS = ", space)
+    ours = {worse for (_, _, worse), who in made.items() if who == "ours"}
+    assert ours == {SINGLE_STEP, SHUFFLED, "Utterance statistics", "FCNs"}
+    assert made[2, PROPOSED, "FCNs"] == made[2, PROPOSED, "Attention-LSTM-FCN"] == "paper"
+    assert made[3, "Attention-pooling", "Global max-pooling"] == made[4, PROPOSED, "Attention-BLSTM"] == "paper"
+    assert made[4, PROPOSED, "FCNs"] == "ours", "Table 4 has no such row"
+
+
 def test_the_gains_of_the_paper_are_points_over_a_mean(folder):
     """5.2 calls the first two relative; 5.4 has them beside the others."""
     gains = table(folder, "gains").set_index(["dataset", "metric"])

@@ -1,0 +1,95 @@
+"""Whether an execution of a notebook would come out as the one whose results are there.
+
+A stamp beside the results says what they were made of: the notebook, its parameters, all of serkit's source, the
+libraries' versions and the corpus' files. As long as all of that is the same, and the results are what was written,
+there is nothing to do; otherwise the notebook is executed, and finds those of its runs that are not concerned.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import serkit
+from serkit import files, fingerprints, study
+
+NAME = "made_of.json"
+RESULTS = ("tables", "figures")
+# Where things are and who does the work: results do not depend on it.
+PLACES = {"out", "workers", "scheduler"}
+VARIABLES = ("KERAS_BACKEND", "SERKIT_THREADS", "SERKIT_PDF", "TF_ENABLE_ONEDNN_OPTS")
+
+
+def made_of(notebook: Path, values: dict[str, Any]) -> str:
+    """Digest of all that an execution's results depend on.
+
+    Args:
+        notebook: its file.
+        values: of its parameters; `root`, and other names that end in ``_root``, are places of corpora.
+    """
+    source = Path(serkit.__file__).parent
+    keras_settings = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
+    return files.content_key(
+        {
+            "notebook": files.sha256(notebook),
+            "values": {name: value for name, value in values.items() if name not in PLACES},
+            "source": {
+                str(path.relative_to(source)): files.sha256(path)
+                for path in sorted(source.rglob("*"))
+                if path.suffix in (".py", ".toml", ".csv")
+            },
+            "versions": {name: fingerprints.version_of(name) for name in study.PACKAGES},
+            "python": platform.python_version(),
+            "environment": {name: os.environ.get(name) for name in VARIABLES},
+            "keras": keras_settings.read_text(encoding="utf-8") if keras_settings.is_file() else "",
+            "corpora": {name: _state(Path(value)) for name, value in values.items() if name.endswith("root") and value},
+        }
+    )
+
+
+def write(folder: Path, made: str) -> None:
+    """Stamp the results in `folder`, whose execution has just ended well."""
+    files.write_json(folder / NAME, {"made_of": made, "files": _results(folder)})
+
+
+def holds(folder: Path, made: str) -> bool:
+    """Whether the results in `folder` are whole, and made of just this."""
+    try:
+        stamp = json.loads((folder / NAME).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return False
+    return stamp.get("made_of") == made and stamp.get("files") == _results(folder)
+
+
+def _results(folder: Path) -> dict[str, str]:
+    """Digests of the tables, figures and the executed notebook."""
+    found = [path for name in RESULTS for path in sorted((folder / name).glob("*")) if path.is_file()]
+    found += [path for path in [folder / "notebook.ipynb"] if path.is_file()]
+    return {str(path.relative_to(folder)): files.sha256(path) for path in found}
+
+
+def _state(root: Path) -> str:
+    """Names, sizes and times of a corpus' files; of a table of recordings, its content and the files that it names."""
+    if root.is_dir():
+        found = sorted(path for path in root.rglob("*") if path.is_file())
+    elif root.is_file():
+        with root.open(encoding="utf-8", errors="replace", newline="") as stream:
+            cells = {cell for row in csv.reader(stream) for part in row for cell in part.split(";")}
+        found = [root, *sorted(path for path in (root.parent / cell for cell in cells if cell) if _is_file(path))]
+    else:
+        return "absent"
+    digest = hashlib.sha256()
+    for path in found:
+        about = path.stat()
+        digest.update(f"{path}|{about.st_size}|{about.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # a cell that can be no name of a file
+        return False

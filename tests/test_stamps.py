@@ -1,0 +1,95 @@
+"""An execution is done again exactly when its results may come out otherwise, or are not what was written."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from serkit import files, notebooks, papers, stamps
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    path = tmp_path / "notebook.ipynb"
+    path.write_text("{}")
+    return path
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    folder = tmp_path / "corpus"
+    files.write_text(folder / "labels" / "a.txt", "sad")
+    files.write_text(folder / "a.wav", "RIFF")
+    return folder
+
+
+def test_what_counts(notebook, corpus, monkeypatch):
+    values = {"epochs": 3, "root": str(corpus), "out": "here", "workers": 1}
+    made = stamps.made_of(notebook, values)
+    assert made == stamps.made_of(notebook, values | {"out": "there", "workers": 4})
+    assert made != stamps.made_of(notebook, values | {"epochs": 4})
+    assert made != stamps.made_of(notebook, values | {"root": str(corpus.parent)})
+    for change in (
+        lambda: monkeypatch.setenv("KERAS_BACKEND", "jax"),
+        lambda: monkeypatch.setattr(stamps.fingerprints, "version_of", lambda name: f"{name} 99"),
+        lambda: (corpus / "labels" / "a.txt").write_text("happy"),
+        lambda: (corpus / "b.wav").write_text("RIFF"),
+        lambda: notebook.write_text("{ }"),
+    ):
+        change()
+        assert made != (made := stamps.made_of(notebook, values))
+
+
+def test_a_table_of_recordings_and_the_files_it_names(tmp_path, notebook):
+    (tmp_path / "a.wav").write_text("one")
+    table = tmp_path / "mine.csv"
+    table.write_text("path,label,speaker\na.wav,sad,s1\nmissing.wav,sad,s2\n")
+    values = {"root": str(table)}
+    made = stamps.made_of(notebook, values)
+    (tmp_path / "other.wav").write_text("not named")
+    assert stamps.made_of(notebook, values) == made
+    os.utime(tmp_path / "a.wav", ns=(1, 1))
+    assert stamps.made_of(notebook, values) != made
+
+
+def test_a_stamp_holds_as_long_as_the_results_are_whole(tmp_path):
+    folder = tmp_path / "results"
+    assert not stamps.holds(folder, "made")
+    files.write_text(folder / "tables" / "claims.csv", "a,b\n")
+    files.write_text(folder / "notebook.ipynb", "{}")
+    stamps.write(folder, "made")
+    assert stamps.holds(folder, "made")
+    assert not stamps.holds(folder, "made otherwise")
+    files.write_text(folder / "runs" / "x" / "model.keras", "runs are not looked at")
+    assert stamps.holds(folder, "made")
+    files.write_text(folder / "tables" / "claims.csv", "a,b,c\n")
+    assert not stamps.holds(folder, "made")
+    (folder / "tables" / "claims.csv").unlink()
+    assert not stamps.holds(folder, "made")
+    (folder / stamps.NAME).write_text("{")
+    assert not stamps.holds(folder, "made")
+
+
+def test_execute_does_nothing_where_the_stamp_holds(tmp_path, monkeypatch):
+    ran = []
+
+    def execute_notebook(source, executed, values, **options):
+        ran.append(values["epochs"])
+        Path(executed).write_text(Path(source).read_text(encoding="utf-8"), encoding="utf-8")
+
+    monkeypatch.setattr("papermill.execute_notebook", execute_notebook)
+    for epochs, again in ((1, False), (1, False), (2, False), (2, True), (2, False)):
+        folder = notebooks.execute("li2018", profile="smoke", out=tmp_path, again=again, epochs=epochs)
+        assert folder == tmp_path / "iemocap-miniature" / "li2018"
+    assert ran == [1, 2, 2]
+
+    def stopped(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("papermill.execute_notebook", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        notebooks.execute("li2018", profile="smoke", out=tmp_path, epochs=2)
+    monkeypatch.setattr("papermill.execute_notebook", execute_notebook)
+    notebooks.execute("li2018", profile="smoke", out=tmp_path, again=False, epochs=2)
+    assert ran == [1, 2, 2, 2], "an interrupted execution leaves no stamp"
+    assert papers.find("li2018").notebook.endswith(".ipynb")
