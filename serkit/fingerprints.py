@@ -18,18 +18,23 @@ Where a name cannot be followed, more counts rather than less: a module that is 
 name that is made up counts all of the package; a function of ours that calls ``globals``, ``eval`` or
 ``exec`` counts with its whole module, and in a notebook these are refused; code that reads files of its
 package counts with all of them. An object's class need not be guessed: whatever makes the object is
-itself reached by name. Not seen are classes that Keras finds by the name in a saved model, and methods
-that another module adds to a library's class.
+itself reached by name.
 
-The source on disk must be the code that runs: a module of serkit that was edited after its import is
-refused.
+Not seen are classes that Keras finds by the name in a saved model; methods that another module adds to a
+library's class; files that a run reads by itself, and the column `path` of a table, which may lie anywhere (what
+the audio holds counts through stored features); environment variables, ``np.seterr``, NumPy's global generator
+and whatever else a run does not name. Read files and draw numbers inside the run from what it is given.
+
+The source on disk must be the code that runs: a file that was edited after its import is refused.
 """
 
 import ast
 import builtins
 import copy
 import dataclasses
+import datetime as dt
 import dis
+import enum
 import functools
 import hashlib
 import importlib
@@ -41,6 +46,7 @@ import linecache
 import logging
 import math
 import pkgutil
+import re
 import sys
 import sysconfig
 import types
@@ -70,6 +76,7 @@ NO_NUMBERS |= {"ipywidgets", "pytest", "tqdm"}
 BACKENDS = ("tensorflow", "jax", "torch")
 # What a library computes with in its turn.
 IMPLIED = {
+    "jax": ("jaxlib",),
     "keras": ("numpy",),
     "librosa": ("numpy", "scipy", "soxr"),
     "opensmile": ("numpy", "pandas"),
@@ -84,7 +91,11 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "kaldi_native_fbank": "kaldi-native-
 
 # Calls without an effect, which may stand in a message.
 HARMLESS = {"abs", "float", "format", "int", "len", "max", "min", "repr", "round", "sorted", "str", "sum", "type"}
+MOMENTS = dt.date | dt.time | dt.timedelta | type(pd.NaT)
+SCALARS = (bool, int, float, str)
+PLAIN = (*SCALARS, bytes, complex, list, tuple, dict, set, frozenset)
 UNSEEN = {"eval", "exec", "globals", "locals", "vars"}  # what they look up cannot be seen
+COMPREHENSION = re.compile(r"<(listcomp|dictcomp|setcomp|genexpr)>\.(<locals>\.)?")  # part of a qualified name
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 
@@ -111,6 +122,12 @@ def trace(function: Callable) -> dict[str, Any]:
 def of_value(value: object) -> str:
     """Key of anything that a run is given: a function, a fold, a plain value, a table."""
     return content_key(_seen(value, ""))
+
+
+def of_code(*functions: Callable) -> str:
+    """Key of the source of functions and classes, without what does not count; what they name is not followed."""
+    found = [_definition(inspect.unwrap(function)) for function in functions]
+    return content_key([file.piece(node, namespace).text for file, nodes, namespace, _ in found for node in nodes])
 
 
 def version_of(library: str) -> str | None:
@@ -162,6 +179,8 @@ class _Tracer:
             self.visit_module(value, name)
         elif isinstance(value, types.FunctionType) and inner is not None and not _followed(_module_of(value)):
             self.visit(inner, name, kind)  # a function of ours inside a library's decorator
+            if hasattr(value, "registry"):  # functools.singledispatch
+                self.visit(dict(value.registry), f"{name}.registry", kind)
         elif isinstance(value, types.FunctionType | type):
             self.visit_code(value, name)
         elif isinstance(value, types.MethodType):
@@ -170,41 +189,53 @@ class _Tracer:
                 self.visit(value.__self__, f"{name}.self", kind)
         elif isinstance(inner, types.FunctionType):  # such as functools.cache
             self.visit(inner, name, kind)
-        elif isinstance(value, functools.partial):
+        elif isinstance(value, functools.partial | functools.partialmethod):
             self.visit((value.func, value.args, value.keywords), name, kind)
+        elif isinstance(value, np.vectorize):
+            self.visit((value.pyfunc, value.otypes, value.signature, value.excluded), name, kind)
         else:
             self.visit_value(value, name, kind)
 
     def visit_value(self, value: object, name: str, kind: str) -> None:
         """Enter what is no code."""
         data = "data" if kind == "value" else kind
-        if isinstance(value, np.generic):
-            self.enter(kind, name, _plain(value.item()))
-        elif _is_plain(value):
+        own = _followed(type(value).__module__)
+        if _is_plain(value):
             self.enter(kind, name, _plain(value))
+            if isinstance(value, list | tuple | dict):  # JSON keeps neither the order of keys nor tuples
+                self.enter("exactly", name, content_key(repr(value)))
         elif isinstance(value, np.ndarray | pd.DataFrame | pd.Series | pd.Index):
-            if isinstance(value, np.ndarray) and value.dtype.hasobject:
-                self.visit(value.tolist(), name, kind)
-                return
             self.enter(data, name, _digest(value))
             self.library(type(value).__module__, True)
-        elif hasattr(value, "fingerprint"):  # stored features
+        elif own and hasattr(value, "fingerprint"):  # stored features
             self.enter(data, name, value.fingerprint)
-            self.visit_code(type(value), type(value).__qualname__)
-        elif dataclasses.is_dataclass(value) and _is_plain(dataclasses.asdict(value)):  # a fold
-            self.enter(data, name, content_key(_plain(dataclasses.asdict(value))))
-            self.visit_code(type(value), type(value).__qualname__)
-        elif isinstance(value, np.ufunc):
-            self.enter("name", name, f"numpy.{value.__name__}")
-            self.library("numpy", True)
-        elif isinstance(getattr(value, "__name__", None), str):  # built in, or of a library
-            module = getattr(value, "__module__", None) or "builtins"
-            self.enter("name", name, f"{module}.{getattr(value, '__qualname__', value.__name__)}")
-            self.library(module, True)
-        else:
+        elif own and dataclasses.is_dataclass(value):  # a fold
+            self.enter(data, name, of_value({one.name: getattr(value, one.name) for one in dataclasses.fields(value)}))
+        elif isinstance(getattr(value, "__name__", None), str) and not own:
+            self.visit_built_in(value, name, kind)
+        elif not isinstance(value, logging.Logger):  # which only shows
             self.enter("name", name, type(value).__name__)
+            if isinstance(value, dict) and all(_is_plain(key) for key in value):
+                self.enter("exactly", name, content_key(repr(list(value))))
             for part, item in _parts(value, name):
                 self.visit(item, part, kind)
+        if own:  # it may have methods and attributes besides
+            self.visit_code(type(value), type(value).__qualname__)
+            if isinstance(value, (*PLAIN, np.ndarray, pd.DataFrame, pd.Series)):
+                more = {key: item for key, item in getattr(value, "__dict__", {}).items() if not key.startswith("_")}
+                self.visit(more, f"{name}'s attributes", kind)
+
+    def visit_built_in(self, value: object, name: str, kind: str) -> None:
+        """Enter a function of C or of a library by its name, with the object that it belongs to."""
+        module = getattr(value, "__module__", None) or type(value).__module__
+        full = f"{module}.{getattr(value, '__qualname__', value.__name__)}"
+        if full.endswith(" (vectorized)"):
+            raise SerkitError(f"a run depends on {name!r}, of np.frompyfunc, which cannot be followed: make it inside")
+        self.enter("name", name, full)
+        self.library(module, True)
+        bound = getattr(value, "__self__", None)
+        if bound is not None and not isinstance(bound, types.ModuleType):  # such as {"a": 1}.get
+            self.visit(bound, f"{name}.self", kind)
 
     def visit_code(self, value: types.FunctionType | type, name: str) -> None:
         """Enter a function or class, and what it names."""
@@ -245,9 +276,9 @@ class _Tracer:
         defaults = list(enumerate(function.__defaults__ or ())) + sorted((function.__kwdefaults__ or {}).items())
         for place, default in defaults:
             self.visit(default, f"{label}'s default {place}", kind)
-        wrapped = getattr(function, "__wrapped__", None)
-        if wrapped is not None:
-            self.visit(wrapped, f"{label}'s inside", kind)
+        for place, value in sorted(vars(function).items()):  # attributes that somebody gave it
+            if place == "__wrapped__" or not place.startswith("_"):
+                self.visit(value, f"{label}.{place}", kind)
 
     def visit_members(self, cls: type, label: str) -> None:
         """Enter base classes, constants and defaults of a class, and functions that were put into it from outside."""
@@ -258,9 +289,8 @@ class _Tracer:
             else:
                 self.library(base.__module__, True)
         if not _own_functions(cls):  # a notebook may have another cell with such a class; what it holds decides
-            plain = {name: value for name, value in vars(cls).items() if not name.startswith("__") and _is_plain(value)}
             kinds = {name: str(value) for name, value in inspect.get_annotations(cls).items()}
-            self.enter("members", label, content_key([_plain(plain), kinds]))
+            self.enter("members", label, content_key(kinds))
         for name, member in sorted(vars(cls).items()):
             for function in _functions_of(member):
                 if function.__code__.co_filename == "<string>":  # made by a dataclass
@@ -269,8 +299,10 @@ class _Tracer:
                     self.visit(function, f"{label}.{name}", kind)
                 else:
                     self.visit_function(function, f"{label}.{function.__name__}")
-            if name.isupper() and _is_plain(member):
-                self.enter(kind, f"{label}.{name}", _plain(member))
+            special = name.startswith("__") or (name.startswith("_") and name.endswith("_")) or name == "_abc_impl"
+            described = hasattr(type(member), "__get__") and not isinstance(member, functools.partialmethod)
+            if not (special or described or isinstance(member, enum.Enum)):
+                self.visit(member, f"{label}.{name}", kind)
 
     def visit_names(self, piece: "_Piece", namespace: dict, closure: dict) -> None:
         """Enter all that a piece of source looks up outside itself."""
@@ -355,11 +387,15 @@ class _Tracer:
     def visit_files(self, piece: "_Piece", namespace: dict) -> None:
         """Enter all modules that an import of a made-up name may load, or all files that code may read beside it."""
         module = sys.modules.get(namespace.get("__name__", ""))
+        names = {name for chain in piece.chains for name in chain}
         if module is None or not _is_ours(module.__name__):
+            if names & {"__import__", "import_module"}:
+                raise SerkitError(
+                    "a run calls import_module(): what that loads cannot be followed; import it by its name"
+                )
             return
         texts = [one.value for one in ast.walk(piece.node) if isinstance(one, ast.Constant)]
         named = [text.rpartition(".")[0] for text in texts if str(text).startswith(f"{PACKAGE}.")]
-        names = {name for chain in piece.chains for name in chain}
         if names & {"__name__", "__package__"}:
             named.append(module.__name__ if hasattr(module, "__path__") else module.__package__)
         if names & {"__import__", "import_module"}:
@@ -394,11 +430,10 @@ class _Tracer:
         if id(module) in self.labels:
             return
         self.labels[id(module)] = module.__name__
-        if not getattr(module, "__file__", None):
-            return
-        piece = _file(module.__file__).whole(vars(module))
-        self.entries[f"module {module.__name__}"] = piece.text
-        self.visit_names(piece, vars(module), {})
+        if getattr(module, "__file__", None):  # else a folder without __init__.py
+            piece = _file(module.__file__).whole(vars(module))
+            self.entries[f"module {module.__name__}"] = piece.text
+            self.visit_names(piece, vars(module), {})
         for place, value in sorted(vars(module).items()):  # what it holds, and what was put into it
             below = isinstance(value, types.ModuleType) and value.__name__.startswith(f"{module.__name__}.")
             if below or (_is_code(value) and not place.startswith("__") and not isinstance(value, types.ModuleType)):
@@ -500,7 +535,9 @@ class _Plain(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node):
-        if self._is_message(node.func):
+        if getattr(self._stands_for(node.func), "__qualname__", "") == "track" and self._is_message(node.func):
+            node.args[1:2] = [_Blank().visit(one) for one in node.args[1:2]]
+        elif self._is_message(node.func):
             node.args = [_Blank().visit(one) for one in node.args]
         elif _is_check(self._stands_for(node.func)):
             node.args[2:] = [_Blank().visit(one) for one in node.args[2:]]
@@ -594,11 +631,16 @@ class _File:
         """All of the file."""
         return self.piece(self.tree, namespace)
 
-    def find(self, qualname: str, line: int | None = None) -> list[Definition]:
-        """The definitions of that name; of several, those that begin in that line, if any does."""
-        nodes = self.definitions.get(qualname, [])
-        there = [node for node in nodes if _first_line(node) == line]
-        return there if there and len(nodes) > 1 else nodes
+    def find(self, qualname: str, code: types.CodeType | None = None) -> list[Definition]:
+        """The definitions of that name; of several, those that begin where the code does, if any does."""
+        nodes = self.definitions.get(COMPREHENSION.sub("", qualname), [])
+        if len(nodes) < 2 or code is None:
+            return nodes
+        there = [node for node in nodes if _first_line(node) == code.co_firstlineno]
+        if len(there) > 1:  # lambdas in one line
+            spots = [(line, column) for line, _, column, _ in code.co_positions() if column]
+            there = [one for one in there if any(_is_in(one, spot) for spot in spots)] or there
+        return there or nodes
 
     @functools.cached_property
     def codes(self) -> list[types.CodeType]:
@@ -617,19 +659,19 @@ def _definition(value: types.FunctionType | type) -> tuple[_File, list[Definitio
         SerkitError: the source cannot be read, or is not what runs.
     """
     if isinstance(value, types.FunctionType):
-        functions, qualname, line = [value], value.__code__.co_qualname, value.__code__.co_firstlineno
+        functions, qualname, code = [value], value.__code__.co_qualname, value.__code__
     else:
-        functions, qualname, line = _own_functions(value), value.__qualname__, None
+        functions, qualname, code = _own_functions(value), value.__qualname__, None
     module = sys.modules.get(_module_of(value))
     if functions:
         path, namespace = functions[0].__code__.co_filename, functions[0].__globals__
     else:
         path, namespace = getattr(module, "__file__", None) or _cell_with(qualname), vars(module)
     file = _file(path)
-    nodes = file.find(qualname, line) if file else []
+    nodes = file.find(qualname, code) if file else []
     if not nodes:
         raise SerkitError(f"the source of {qualname} cannot be read: define it in a file or in a notebook's cell")
-    if _is_ours(namespace.get("__name__", "")) and not all(file.has(function.__code__) for function in functions):
+    if Path(path).is_file() and not all(file.has(function.__code__) for function in functions):
         raise SerkitError(
             f"{path} was edited after it was imported: restart the kernel, so that what runs is what it says"
         )
@@ -703,6 +745,10 @@ def _group(pairs: Iterator[tuple[str, Definition]]) -> dict[str, list]:
 
 def _first_line(node: Definition) -> int:
     return min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+
+
+def _is_in(node: Definition, spot: tuple[int, int]) -> bool:
+    return (node.lineno, node.col_offset) <= spot < (node.end_lineno, node.end_col_offset)
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -823,18 +869,32 @@ def _kind(namespace: dict) -> str:
 def _parts(value: object, name: str) -> list[tuple[str, object]]:
     """What a container holds, each with a name."""
     if isinstance(value, dict):
+        made = [(f"{name}'s default", value.default_factory)] if hasattr(value, "default_factory") else []
         if all(_is_plain(key) for key in value):
-            return [(f"{name}[{key!r}]", item) for key, item in value.items()]
+            return [(f"{name}[{key!r}]", item) for key, item in value.items()] + made
         pairs = list(enumerate(value.items()))  # such as functions
-        return [(f"{name}'s key {n}", key) for n, (key, _) in pairs] + [
-            (f"{name}[{n}]", item) for n, (_, item) in pairs
-        ]
+        keys = [(f"{name}'s key {n}", key) for n, (key, _) in pairs]
+        return keys + [(f"{name}[{n}]", item) for n, (_, item) in pairs] + made
     if isinstance(value, list | tuple):
         return [(f"{name}[{number}]", item) for number, item in enumerate(value)]
     if isinstance(value, set | frozenset) and all(_is_plain(item) for item in value):
         return [(name, sorted(map(repr, value)))]
-    if isinstance(value, bytes | complex | range | slice | np.dtype | Path):
-        return [(name, repr(value))]
+    return [(name, _as_plain(value, name))]
+
+
+def _as_plain(value: object, name: str) -> object:
+    """A value of another type in plain ones."""
+    if isinstance(value, np.generic) and type(value).__module__ == "numpy":
+        return (str(value.dtype), repr(value)) if not _is_plain(value.item()) else value.item()
+    if isinstance(value, enum.Enum):
+        return str(value), value.value
+    if isinstance(value, re.Pattern):
+        return value.pattern, value.flags
+    if isinstance(value, bytes | complex | range | slice | np.dtype | Path | type(pd.NA) | MOMENTS):
+        return repr(value)
+    for kind in SCALARS:
+        if isinstance(value, kind):  # a class of its own
+            return kind(value)
     raise SerkitError(
         f"a run depends on {name!r}, a {type(value).__name__}, which cannot be compared by content: make it inside "
         "the function, or use plain values, tables, arrays or stored features"
@@ -842,11 +902,28 @@ def _parts(value: object, name: str) -> list[tuple[str, object]]:
 
 
 def _digest(value: np.ndarray | pd.DataFrame | pd.Series | pd.Index) -> str:
+    """Of content, types and layout of an array or a table."""
     if isinstance(value, np.ndarray):
-        return content_key([str(value.dtype), value.shape, hashlib.sha256(np.ascontiguousarray(value)).hexdigest()])
-    table = value.to_frame() if not isinstance(value, pd.DataFrame) else value
-    # Where the audio lies does not matter: what it holds is in the features' own fingerprint.
-    return content_key(table.drop(columns="path", errors="ignore").to_csv())
+        if value.dtype.hasobject:
+            return of_value([value.shape, value.tolist()])
+        layout = [type(value).__name__, str(value.dtype), value.shape, value.strides]
+        if isinstance(value, np.ma.MaskedArray):
+            layout += [_digest(np.ma.getmaskarray(value)), _digest(np.asarray(value.fill_value))]
+        content = np.ascontiguousarray(np.asarray(value)).reshape(-1).view(np.uint8)
+        return content_key([*layout, hashlib.sha256(content).hexdigest()])
+    if isinstance(value, pd.DataFrame):
+        # Where the audio lies does not matter: what it holds is in the features' own fingerprint.
+        places = [place for place, name in enumerate(value.columns) if name != "path"]
+        index = value.columns[places]
+        return content_key([_digest(one) for one in (index, value.index, *(value.iloc[:, n] for n in places))])
+    about = [type(value).__name__, of_value(value.attrs) if isinstance(value, pd.Series) and value.attrs else ""]
+    if isinstance(value, pd.MultiIndex):
+        return content_key([_digest(value.get_level_values(level)) for level in range(value.nlevels)])
+    about += [str(value.name), str(value.dtype), _digest(value.index) if isinstance(value, pd.Series) else ""]
+    if isinstance(value.dtype, pd.CategoricalDtype):
+        codes = value.codes if isinstance(value, pd.Index) else value.cat.codes.to_numpy()
+        return content_key([*about, value.dtype.ordered, _digest(value.dtype.categories), _digest(np.asarray(codes))])
+    return content_key([*about, _digest(value.to_numpy())])
 
 
 def _is_ours(module: str) -> bool:
@@ -871,14 +948,13 @@ def _followed(module: str) -> bool:
     if top in sys.stdlib_module_names or top in NO_NUMBERS or not top:
         return False
     loaded = sys.modules.get(module) or sys.modules.get(top)
-    if loaded is None:
-        try:
-            spec = importlib.util.find_spec(top)
-        except (ImportError, ValueError):
-            return False
-        file = spec.origin if spec else None
-    else:
-        file = getattr(loaded, "__file__", None)
+    try:
+        spec = getattr(loaded, "__spec__", None) or importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return False
+    file = getattr(loaded, "__file__", None) or (spec.origin if spec else None)
+    folders = list(getattr(spec, "submodule_search_locations", None) or ())
+    file = file or (folders[0] if folders else None)  # a folder without __init__.py
     return file is not None and not _installed_at(file)
 
 
@@ -888,11 +964,11 @@ def _distributions() -> dict[str, list[str]]:
 
 
 def _is_plain(value: object) -> bool:
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):
         return all(_is_plain(item) for item in value)
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-    return value is None or isinstance(value, bool | int | float | str)
+    if type(value) is dict:
+        return all(type(key) is str and _is_plain(item) for key, item in value.items())
+    return value is None or type(value) in SCALARS
 
 
 def _plain(value: Any) -> Any:

@@ -56,7 +56,7 @@ _NO_LIMITS = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
-class Interval:
+class _Interval:
     """A confidence interval, in the metric's own unit.
 
     Attributes:
@@ -105,7 +105,7 @@ def interval(
     level: float = 0.95,
     pooled: bool = True,
     columns: Sequence[str] = ("label", "predicted"),
-) -> Interval:
+) -> _Interval:
     """Confidence interval of a metric over speakers and seeds.
 
     Args:
@@ -126,7 +126,7 @@ def interval(
         low, high = _bounds(
             value.mean(), [side.contributions()], side.effective, level, _LIMITS.get(metric, _NO_LIMITS)
         )
-    return Interval(low, high, side.count, why or _flaw(low, high), float(value.mean()), len(value))
+    return _Interval(low, high, side.count, why or _flaw(low, high), float(value.mean()), len(value))
 
 
 def paired_difference(

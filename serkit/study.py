@@ -32,10 +32,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import files, fingerprints, planning, progress
+from serkit import devices, files, fingerprints, planning, progress
 from serkit.errors import SerkitError
 
-PACKAGES = ("serkit", "keras", "tensorflow", "jax", "torch", "numpy", "scipy", "pandas", "scikit-learn")
+BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}  # what each computes with
+SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION")
+SWITCHES += ("NVIDIA_TF32_OVERRIDE", "KERAS_NNX_ENABLED")
+PACKAGES = ("serkit", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "scipy", "pandas", "scikit-learn")
 PACKAGES += ("librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank")
 IDLE = 6  # compiled networks that wait for another run like theirs
 
@@ -82,7 +85,8 @@ def grid(**axes: Iterable) -> list[dict]:
     >>> grid(model=["a", "b"], seed=[0, 1])
     [{'model': 'a', 'seed': 0}, {'model': 'a', 'seed': 1}, {'model': 'b', 'seed': 0}, {'model': 'b', 'seed': 1}]
     """
-    return [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+    plain = [[value.item() if isinstance(value, np.generic) else value for value in values] for values in axes.values()]
+    return [dict(zip(axes, values, strict=True)) for values in product(*plain)]
 
 
 class _Networks:
@@ -178,16 +182,31 @@ class Study:
 
     def key(self, spec: dict) -> str:
         """The name of a run's folder: equal key, equal result."""
-        contents = {axis: fingerprints.of_value(item.value) for axis, item in spec.items() if isinstance(item, _Named)}
-        backend = _backend()
-        return files.content_key(
-            {
-                "spec": _names(spec),
-                "contents": contents,
-                "depends on": self._trace,
-                "backend": [backend, fingerprints.version_of(backend)],
-            }
-        )
+        return self._keys([spec])[0]
+
+    def _keys(self, specs: list[dict]) -> list[str]:
+        from serkit import training
+
+        named = {id(item): item for spec in specs for item in spec.values() if isinstance(item, _Named)}
+        contents = {place: fingerprints.of_value(item.value) for place, item in named.items()}
+        same = {
+            "depends on": self._trace,
+            "conditions": _conditions(),
+            "around it": fingerprints.of_code(*MAKING, training.limit_threads),
+        }
+        try:
+            return [
+                files.content_key(
+                    {
+                        **same,
+                        "spec": _names(spec),
+                        "contents": {axis: contents[id(item)] for axis, item in spec.items() if id(item) in contents},
+                    }
+                )
+                for spec in specs
+            ]
+        except TypeError as error:
+            raise SerkitError(f"a value of a run's spec is not plain ({error}): use study.named") from error
 
     def complete(self, specs: list[dict], workers: int = 1, scheduler: str = "", what: str = "runs") -> pd.DataFrame:
         """Do the runs that are missing, and list all; while a plan is made (`serkit.planning`), those that are there.
@@ -205,16 +224,18 @@ class Study:
             SerkitError: a run fails on bad input. Finished runs are kept, and so they are when the study is
                 interrupted.
         """
+        self._trace = fingerprints.trace(self.run)  # what it names may have changed since
+        keys = self._keys(specs)
         if planning.active():
-            return self._plan(specs, what)
-        missing = [spec for spec in specs if not self._is_there(spec)]
+            return self._plan(specs, keys, what)
+        missing = [(spec, key) for spec, key in zip(specs, keys, strict=True) if not self._is_there(spec, key)]
         if missing:
             jobs = self._jobs(missing, workers, scheduler)
             for _ in progress.track(
                 jobs, f"{what} ({len(specs) - len(missing)} found, {len(missing)} to do)", len(missing)
             ):
                 pass
-        return pd.DataFrame([self._row(spec) for spec in specs])
+        return pd.DataFrame([self._row(spec, key) for spec, key in zip(specs, keys, strict=True)])
 
     def predictions(self, runs: pd.DataFrame) -> pd.DataFrame:
         """The predictions of all runs, one below the other, each row with its run's spec."""
@@ -237,20 +258,20 @@ class Study:
         with np.load(_file(run, "arrays.npz")) as stored:
             return dict(stored)
 
-    def _jobs(self, specs: list[dict], workers: int, scheduler: str) -> Iterator[None]:
+    def _jobs(self, missing: list[tuple[dict, str]], workers: int, scheduler: str) -> Iterator[None]:
+        conditions, machinery = _conditions(), _machinery()
         if workers <= 1 and not scheduler:
-            for spec in specs:
-                _execute(self, spec, self.key(spec))
+            for spec, key in missing:
+                _execute(self, spec, key, conditions, machinery)
                 yield
             return
-        with _cluster(min(workers, len(specs)), scheduler) as client:
+        with _cluster(min(workers, len(missing)), scheduler) as client:
             from dask.distributed import as_completed
 
             # Futures are named by the runs' keys, so that two studies on one cluster share a run in hand.
-            keys = [self.key(spec) for spec in specs]
             futures = [
-                client.submit(_execute, self, spec, key, key=f"serkit-{key}", pure=False)
-                for spec, key in zip(specs, keys, strict=True)
+                client.submit(_execute, self, spec, key, conditions, machinery, key=f"serkit-{key}", pure=False)
+                for spec, key in missing
             ]
             try:
                 for future in as_completed(futures):
@@ -260,21 +281,21 @@ class Study:
                 client.cancel(futures, force=True)
                 raise
 
-    def _plan(self, specs: list[dict], what: str) -> pd.DataFrame:
+    def _plan(self, specs: list[dict], keys: list[str], what: str) -> pd.DataFrame:
         """Do nothing; note what the runs take, those together that differ in fold and seed only.
 
         Returns:
             As `complete`, the runs that are there.
         """
-        alike: dict[str, list[dict]] = {}
-        for spec in specs:
+        alike: dict[str, list[tuple[dict, str]]] = {}
+        for spec, key in zip(specs, keys, strict=True):
             kind = ", ".join(str(value) for axis, value in _names(spec).items() if axis not in ("fold", "seed"))
-            alike.setdefault(kind, []).append(spec)
+            alike.setdefault(kind, []).append((spec, key))
         rows = []
         for kind, group in progress.track(alike.items(), f"{what}: a run of each kind", len(alike)):
-            stored = [self._row(spec) for spec in group if self._is_there(spec)]
+            stored = [self._row(spec, key) for spec, key in group if self._is_there(spec, key)]
             rows += stored
-            folders = {self.directory / self.key(spec) for spec in group}
+            folders = {self.directory / key for _, key in group}
             there = {Path(row["directory"]) for row in stored} - planning.counted
             missing = folders - there - planning.counted
             planning.counted.update(folders)
@@ -283,7 +304,7 @@ class Study:
                 size = float(np.mean([sum(_sizes(Path(row["directory"])).values()) for row in stored]))
                 takes = {"seconds": seconds, "grows": seconds, "bytes": size}
             elif missing:
-                takes = self._takes(group[0])
+                takes = self._takes(group[0][0])
             else:
                 takes = {"seconds": 0.0, "grows": 0.0, "bytes": 0.0}
             planning.note(what=what, kind=kind, found=len(there), **{"to do": len(missing)}, **takes)
@@ -296,7 +317,7 @@ class Study:
             aside = copy.copy(self)
             aside.directory = Path(folder)
             try:
-                _execute(aside, spec, "run")
+                _execute(aside, spec, "run", _conditions(), _machinery())
             except Exception as error:
                 text = str(error) if isinstance(error, SerkitError) else f"{type(error).__name__}: {error}"
                 planning.note(failed=text)
@@ -309,15 +330,15 @@ class Study:
             whole = sum(trial.whole for trial in trials) if trials else seconds
         return {"seconds": seconds, "grows": whole, "bytes": sum(sizes.values())}
 
-    def _is_there(self, spec: dict) -> bool:
-        directory = self.directory / self.key(spec)
+    def _is_there(self, spec: dict, key: str) -> bool:
+        directory = self.directory / key
         wrong = _wrong(directory)
         if wrong and directory.exists():
             print(f"run {_names(spec)} in {directory} is damaged ({wrong}): it is done anew", file=sys.stderr)
         return not wrong
 
-    def _row(self, spec: dict) -> dict:
-        directory = self.directory / self.key(spec)
+    def _row(self, spec: dict, key: str) -> dict:
+        directory = self.directory / key
         record = _recorded(directory)
         return {
             **_names(spec),
@@ -380,22 +401,20 @@ def _file(run: dict | pd.Series, name: str, needed: bool = True) -> Path | None:
     return directory / name
 
 
-def _execute(study: Study, spec: dict, key: str) -> None:
+def _execute(study: Study, spec: dict, key: str, conditions: dict, machinery: dict) -> None:
     """Do one run and store it under its key; called here or on a worker, which has no notebook to make a key from.
 
     Raises:
-        SerkitError: what the run raises, with the run's spec in front.
+        SerkitError: what the run raises, with the run's spec in front; or a worker is not like the process that made
+            the key.
     """
-    import keras
-
-    from serkit import training
-
-    training.limit_threads()
-    _keep_dask_off_our_random_numbers()
-    keras.utils.clear_session()  # or memory grows with every run
+    here = _machinery()
+    other = [f"{name} {here[name]} instead of {machinery[name]}" for name in machinery if here[name] != machinery[name]]
+    if other:
+        raise SerkitError(f"a worker computes with {'; '.join(other)}: restart the workers in this environment")
     began = time.monotonic()
     given = {axis: item.value if isinstance(item, _Named) else item for axis, item in spec.items()}
-    with _networks.of_one_run():
+    with _networks.of_one_run(), _under(conditions):
         try:
             outcome = study.run(**given)
         except SerkitError as error:
@@ -403,21 +422,76 @@ def _execute(study: Study, spec: dict, key: str) -> None:
         _store(study, spec, key, outcome, time.monotonic() - began)
 
 
+@contextmanager
+def _under(conditions: dict) -> Iterator[None]:
+    """The same state of Keras for every run: nothing of the one before, and the settings that the key stands for."""
+    import keras
+
+    from serkit import training
+
+    def set_all():
+        keras.config.set_floatx(conditions["floatx"])
+        keras.config.set_epsilon(conditions["epsilon"])
+        keras.config.set_image_data_format(conditions["image_data_format"])
+        keras.config.set_dtype_policy(conditions["dtype_policy"])
+
+    training.limit_threads()
+    _keep_dask_off_our_random_numbers()
+    keras.utils.clear_session()  # or memory grows with every run; it forgets the policy too
+    set_all()
+    try:
+        yield
+    finally:
+        set_all()
+
+
+def _conditions() -> dict:
+    """What numbers depend on besides code and data: Keras' settings, the backend, threads, switches of libraries."""
+    import keras
+
+    return {
+        "backend": _backend(),
+        "versions": {name: fingerprints.version_of(name) for name in BACKENDS.get(_backend(), ())},
+        "floatx": keras.config.floatx(),
+        "epsilon": keras.config.epsilon(),
+        "image_data_format": keras.config.image_data_format(),
+        "dtype_policy": keras.config.dtype_policy().name,
+        "threads": os.environ.get("SERKIT_THREADS", "2"),
+        "switches": {name: os.environ[name] for name in SWITCHES if name in os.environ},
+    }
+
+
+def _machinery() -> dict:
+    """What a worker must have in common with the process that makes the keys."""
+    named = {"backend": _backend(), "serkit's code": SOURCES}
+    return named | {f"{name}'s version": fingerprints.version_of(name) for name in PACKAGES if name != "serkit"}
+
+
+def _sources() -> str:
+    """Stands for the package's code as it is now; a process that goes on for days may have an older one."""
+    package = Path(__file__).parent
+    return files.content_key([files.sha256(path) for path in sorted(package.rglob("*.py"))])
+
+
 def _store(study: Study, spec: dict, key: str, outcome: Outcome, seconds: float) -> None:
     """Keep an outcome under its key, completely or not at all."""
     with files.atomic(study.directory / key, stands=lambda path: not _wrong(path)) as building:
         building.mkdir()
-        outcome.predictions.to_csv(building / "predictions.csv", index=False, lineterminator="\n")
-        if outcome.history is not None:
-            outcome.history.to_csv(building / "history.csv", index=False, lineterminator="\n")
-        if outcome.arrays:
-            np.savez_compressed(building / "arrays.npz", **outcome.arrays)
-        if outcome.model is not None:
-            outcome.model.save(building / "model.keras")
+        _write(outcome, building)
         record = {**_record(study, spec, outcome, seconds), "files": files.contents(building)}
         record["digest"] = _digest(record)
         text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
         (building / "run.json").write_text(text + "\n", encoding="utf-8")
+
+
+def _write(outcome: Outcome, folder: Path) -> None:
+    outcome.predictions.to_csv(folder / "predictions.csv", index=False, lineterminator="\n")
+    if outcome.history is not None:
+        outcome.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
+    if outcome.arrays:
+        np.savez_compressed(folder / "arrays.npz", **outcome.arrays)
+    if outcome.model is not None:
+        outcome.model.save(folder / "model.keras")
 
 
 def _keep_dask_off_our_random_numbers() -> None:
@@ -444,7 +518,7 @@ def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
         "seconds": round(seconds, 3),
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "peak_memory_mib": _peak_memory(),  # of the process, whatever it did before
-        "backend": _backend(),
+        **_conditions(),
         "device": _device(),
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := fingerprints.version_of(name))},
@@ -492,20 +566,7 @@ def _backend() -> str:
 
 def _device() -> str:
     """The accelerator that Keras uses, or the processor."""
-    if _backend() == "tensorflow":
-        import tensorflow as tf
-
-        found = [
-            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-            for gpu in tf.config.list_physical_devices("GPU")
-        ]
-    elif _backend() == "jax":
-        import jax
-
-        found = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
-    else:
-        found = []
-    return ", ".join(found) or f"{platform.machine()} CPU, {os.cpu_count()} cores"
+    return ", ".join(devices.accelerators()) or f"{platform.machine()} CPU, {os.cpu_count()} cores"
 
 
 def _peak_memory() -> int | None:
@@ -515,3 +576,8 @@ def _peak_memory() -> int | None:
 
     unit = 1 if sys.platform == "darwin" else 1024  # bytes there, KiB elsewhere
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit // 2**20
+
+
+# What a run's numbers go through besides what it names: the key follows their own code.
+MAKING = (_under, _keep_dask_off_our_random_numbers, _write, compiled, _key_of_network, _state_of, _Networks)
+SOURCES = _sources()

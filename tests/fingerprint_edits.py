@@ -80,6 +80,8 @@ RECURRENT = {"lstm": lstm}
 def train_recurrent(model, seed):
     batches = Sequences(frames, TABLE["id"], None, features.z_normalise)
     progress.detail("an epoch")
+    for _ in progress.track(["lstm"], "models"):
+        pass
     training.fit(RECURRENT[model](16), batches, 3)
 
 
@@ -279,6 +281,29 @@ def backend(folder: Folder) -> None:
     folder.patch(keras.backend, "backend", lambda: "jax")
 
 
+def keras_setting(name: str, value):
+    """Another setting of Keras."""
+
+    def edit(folder: Folder) -> None:
+        import keras
+
+        before = getattr(keras.config, name)()
+        folder.undo.append(lambda: getattr(keras.config, f"set_{name}")(before))
+        getattr(keras.config, f"set_{name}")(value)
+
+    return edit
+
+
+def switch(name: str, value: str):
+    """An environment variable."""
+
+    def edit(folder: Folder) -> None:
+        folder.undo.append(lambda: os.environ.pop(name))
+        os.environ[name] = value
+
+    return edit
+
+
 def move(folder: Folder) -> None:
     """Move a function to another module, which the old one imports it from."""
     path, tree, node = folder.file_of("_take_frames")
@@ -322,6 +347,8 @@ EDITS = {
     "texts of all errors": everywhere(_error_texts),
     "text of an assertion": cell('"filters is a positive number"', '"filters: more than 0"'),
     "text of a progress message": cell('"an epoch"', '"another epoch"'),
+    "text of a progress bar": cell('"models"', '"networks"'),
+    "items of a progress bar": cell('["lstm"], "models"', '["lstm", "gru"], "models"'),
     "one more progress message": inside("AdvancedLSTM.get_config", "print('one more')"),
     "one more print in a run": cell(
         "    loss = losses", "    print(f'seed {seed}, {len(classes)} classes')\n    loss = losses"
@@ -342,7 +369,17 @@ EDITS = {
         for name in ("numpy", "keras", "soxr", "soundfile", "opensmile", "kaldi-native-fbank", "librosa")
     },
     "version of the backend": installed("tensorflow"),
+    "version of jaxlib": installed("jaxlib"),
     "backend": backend,
+    "Keras' floating-point type": keras_setting("floatx", "float64"),
+    "Keras' epsilon": keras_setting("epsilon", 1e-3),
+    "Keras' image data format": keras_setting("image_data_format", "channels_first"),
+    "Keras' dtype policy": keras_setting("dtype_policy", "mixed_bfloat16"),
+    "number of threads": switch("SERKIT_THREADS", "4"),
+    "oneDNN": switch("TF_ENABLE_ONEDNN_OPTS", "0"),
+    "state that a run begins with": source("_under", "keras.utils.clear_session()", "None"),
+    "how predictions are written": source("_write", "index=False", "index=False, float_format='%.2f'"),
+    "networks that are used again": inside("compiled"),
     "resampling in audio.read": source("read", "quality='VHQ'", "quality='HQ'"),
     "headers in audio": inside("info"),
     "silence cut in audio": inside("trim"),

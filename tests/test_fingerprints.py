@@ -4,7 +4,11 @@ All edits are tried on a copy of the package, one after the other in one other p
 is loaded): see `fingerprint_edits`.
 """
 
+import functools
+import importlib
+import itertools
 import json
+import linecache
 import os
 import subprocess
 import sys
@@ -31,6 +35,7 @@ MADE_ANEW = {
     "texts of all errors": NOTHING,
     "text of an assertion": NOTHING,
     "text of a progress message": NOTHING,
+    "text of a progress bar": NOTHING,
     "one more progress message": NOTHING,
     "one more print in a run": NOTHING,
     "a new metric": NOTHING,
@@ -54,6 +59,17 @@ MADE_ANEW = {
     "version of librosa": ("log_spectrogram", "trimmed"),
     "version of the backend": RUNS,
     "backend": RUNS,
+    "version of jaxlib": NOTHING,
+    # what surrounds a run
+    "Keras' floating-point type": RUNS,
+    "Keras' epsilon": RUNS,
+    "Keras' image data format": RUNS,
+    "Keras' dtype policy": RUNS,
+    "number of threads": RUNS,
+    "oneDNN": RUNS,
+    "state that a run begins with": RUNS,
+    "how predictions are written": RUNS,
+    "networks that are used again": RUNS,
     # from the file to stored features
     "resampling in audio.read": STORES,
     "headers in audio": STORES,
@@ -94,6 +110,7 @@ MADE_ANEW = {
     "which of two functions a global names": ("continuous",),
     "values of two closures exchanged": ("continuous",),
     "a table": ("attention", "recurrent", "fusion"),
+    "items of a progress bar": ("recurrent",),
     "a method put into a class from outside": ("attention",),
     "base class in the notebook": ("attention",),
     "a function in a dictionary": ("recurrent",),
@@ -210,3 +227,247 @@ def test_what_looks_names_up_unseen_is_refused(name):
     }
     with pytest.raises(SerkitError, match=rf"a run calls {name}\(\): what that looks up cannot be followed"):
         fingerprints.trace(looks[name])
+
+
+cells = itertools.count()
+
+
+def key_of(source):
+    """The key of the function `run` that a notebook's cell with this source defines."""
+    name = f"<cell-{next(cells)}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(keepends=True), name)
+    found = {"__name__": "__main__", "np": np, "pd": pd}
+    exec(compile(source, name, "exec"), found)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(sys.modules["__main__"], "__file__", raising=False)  # a notebook has none
+        return fingerprints.of_value(found["run"])
+
+
+H = "class H:\n    {}\n    def __call__(self, x):\n        return x * self.factor\n"
+RUN_H = "\ndef run():\n    return H()(3)"
+TABLE_OF = "T = pd.DataFrame({{'x': {}}})\ndef run():\n    return T"
+
+# What the notebook says -> what is replaced in it -> by what. The number changes, so the key has to.
+CHANGED = {
+    "order of a dictionary": ("d = {'a': 1, 'b': 2}\ndef run():\n    return [*d]", "'a': 1, 'b': 2", "'b': 2, 'a': 1"),
+    "order of functions": (
+        "d = {'a': abs, 'b': len}\ndef run():\n    return [*d]",
+        "'a': abs, 'b': len",
+        "'b': len, 'a': abs",
+    ),
+    "a tuple as an index": ("at = (0, 1)\ndef run():\n    return np.eye(2)[at]", "(0, 1)", "[0, 1]"),
+    "type of a number": ("s = 0.1\ndef run():\n    return np.ones(3, 'f') * s", "= 0.1", "= np.float64(0.1)"),
+    "type of a number in a list": ("s = [0.1]\ndef run():\n    return s", "[0.1]", "[np.float16(0.1)]"),
+    "a complex number": ("s = np.complex64(1)\ndef run():\n    return s", "(1)", "(2)"),
+    "a date": ("s = np.datetime64('2020-01-01')\ndef run():\n    return s", "2020", "2021"),
+    "a dictionary's method": ("get = {'a': 1}.get\ndef run():\n    return get('a')", "1}", "2}"),
+    "a list's method": ("at = [1, 2].index\ndef run():\n    return at(1)", "1, 2", "2, 1"),
+    "an array's method": ("take = np.array([1., 2.]).take\ndef run():\n    return take(0)", "1.,", "5.,"),
+    "a pattern's method": ("import re\nfits = re.compile('a').match\ndef run():\n    return fits('b')", "'a'", "'b'"),
+    "one of two lambdas in a line": (
+        "f = {'a': lambda x: x, 'b': lambda x: 2 * x}['a']\ndef run():\n    return f(3)",
+        "['a']",
+        "['b']",
+    ),
+    "a lambda in a comprehension": (
+        "f = {k: (lambda x, k=k: x * k) for k in (1, 2)}[1]\ndef run():\n    return f(3)",
+        "[1]",
+        "[2]",
+    ),
+    "an attribute of a class set from outside": (
+        H.format("factor = 1") + "H.factor = 2" + RUN_H,
+        "factor = 2",
+        "factor = 5",
+    ),
+    "a class' table filled from outside": (
+        (H.format("table = {}") + "H.table['a'] = 2" + RUN_H).replace("self.factor", "self.table['a']"),
+        "= 2",
+        "= 5",
+    ),
+    "a class made by a function": (
+        (
+            "def make(r):\n    class H:\n        rate = r\n        def __call__(self):\n            return self.rate\n"
+            "    return H\nA = make(1)\ndef run():\n    return A()()"
+        ),
+        "make(1)",
+        "make(2)",
+    ),
+    "a class made in a loop": (
+        (
+            "K = []\nfor k in (1, 2):\n    class H:\n        v = k\n        def f(self):\n            return self.v\n"
+            "    K.append(H)\nA = K[0]\ndef run():\n    return A().f()"
+        ),
+        "K[0]",
+        "K[1]",
+    ),
+    "a part of a method put into a class": (
+        (
+            "import functools\nclass H:\n    def a(self):\n        return self.r()\n"
+            "H.r = functools.partialmethod(lambda self, k: k, 1)\ndef run():\n    return H().a()"
+        ),
+        ", 1)",
+        ", 2)",
+    ),
+    "a function's attribute": (
+        "def f(x):\n    return x * f.rate\nf.rate = 2\ndef run():\n    return f(3)",
+        "= 2",
+        "= 5",
+    ),
+    "method of a named tuple": (
+        (
+            "from typing import NamedTuple\nclass C(NamedTuple):\n    rate: float\n    def steps(self):\n"
+            "        return self.rate * 2\nc = C(1.0)\ndef run():\n    return c.steps()"
+        ),
+        "* 2",
+        "* 3",
+    ),
+    "a member of an enumeration": (
+        "import enum\nclass M(enum.Enum):\n    A = 1\n    B = 2\nm = M.A\ndef run():\n    return m.value",
+        "M.A",
+        "M.B",
+    ),
+    "a value of an enumeration": (
+        "import enum\nclass M(enum.Enum):\n    A = 1\n    B = 2\ndef run():\n    return M.A.value",
+        "A = 1",
+        "A = 3",
+    ),
+    **{
+        f"method of a kind of {kind}": (
+            f"class D({kind}):\n    def w(self):\n        return 2\nc = D({made})\ndef run():\n    return c.w()",
+            "return 2",
+            "return 3",
+        )
+        for kind, made in (("dict", "a=1"), ("float", "1"), ("list", ""), ("pd.DataFrame", "{'a': [1]}"))
+    },
+    "attribute of a kind of number": (
+        "class D(float):\n    pass\nc = D(1)\nc.rate = 2\ndef run():\n    return c.rate",
+        "rate = 2",
+        "rate = 3",
+    ),
+    "what a dictionary makes up": (
+        "from collections import defaultdict\nc = defaultdict(lambda: 3)\ndef run():\n    return c['x']",
+        ": 3",
+        ": 4",
+    ),
+    "a registered function": (
+        (
+            "from functools import singledispatch\n@singledispatch\ndef f(x):\n    return 0\n@f.register(int)\n"
+            "def _(x):\n    return 2 * x\ndef run():\n    return f(3)"
+        ),
+        "2 * x",
+        "3 * x",
+    ),
+    "a function for each number": (
+        "def g(x):\n    return 2 * x\nf = np.vectorize(g)\ndef run():\n    return f(3)",
+        "2 * x",
+        "3 * x",
+    ),
+    "order of categories": (
+        TABLE_OF.format("pd.Categorical(['a', 'b'], ['a', 'b'])"),
+        ", ['a', 'b'])",
+        ", ['b', 'a'])",
+    ),
+    "unused categories": (TABLE_OF.format("pd.Categorical(['a'], ['a'])"), "['a'])}", "['a', 'b'])}"),
+    "numbers as text in a table": (TABLE_OF.format("[1, 2]"), "[1, 2]", "['1', '2']"),
+    "nothing or empty text": (TABLE_OF.format("['', 'a']"), "''", "None"),
+    "float32 in a table": (TABLE_OF.format("np.array([.1], 'float64')"), "64", "32"),
+    "an array in a table's cell": (TABLE_OF.format("[np.array([0.1234567891])]"), "67891", "67892"),
+    "a table's attributes": (
+        "T = pd.DataFrame({'x': [1]})\nT.attrs['rate'] = 1\ndef run():\n    return T.attrs",
+        "= 1\n",
+        "= 2\n",
+    ),
+    "a table's index": ("T = pd.Series([1, 2], [3, 4])\ndef run():\n    return T", "[3, 4]", "[3, 5]"),
+    "a mask": ("m = np.ma.array([1., 2.], mask=[0, 1])\ndef run():\n    return m.sum()", "[0, 1]", "[1, 0]"),
+    "a matrix": ("m = np.array([[1., 2.], [3., 4.]])\ndef run():\n    return m * m", "np.array", "np.matrix"),
+    "order in memory": (
+        "m = np.asfortranarray(np.arange(4.).reshape(2, 2))\ndef run():\n    return m.ravel('K')",
+        "asfortran",
+        "ascontiguous",
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
+@pytest.mark.parametrize("change", CHANGED)
+def test_what_changes_a_number_changes_the_key(change):
+    source, old, new = CHANGED[change]
+    assert source.count(old) == 1
+    assert key_of(source) != key_of(source.replace(old, new))
+    assert key_of(source) == key_of(source + "  # the same")
+
+
+PATHS = "T = pd.DataFrame({'path': ['/a']})\ndef run():\n    return T"
+LOG = "import logging\nlog = logging.getLogger('a')\ndef run():\n    log.info('{}', str(1).upper())\n    return 1"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (LOG.format("one"), LOG.format("another")),
+        (PATHS, PATHS.replace("/a", "/b")),
+    ],
+    ids=["text of a logger with a call", "where the audio lies"],
+)
+def test_what_changes_no_number_leaves_the_key(one, other):
+    assert key_of(one) == key_of(other)
+
+
+def test_how_arrays_are_printed_does_not_count():
+    source = TABLE_OF.format("[np.array([0.123456])]")
+    with np.printoptions(precision=3):
+        printed = key_of(source)
+    assert printed == key_of(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("draw = np.random.default_rng(1).normal\ndef run():\n    return draw()", "'draw.self', a Generator"),
+        ("f = np.frompyfunc(lambda x: x, 1, 1)\ndef run():\n    return f(3)", "'f', of np.frompyfunc"),
+        ("import importlib\ndef run():\n    return importlib.import_module('json')", r"a run calls import_module\(\)"),
+        ("def run():\n    return __import__('json')", r"a run calls import_module\(\)"),
+        ("class H:\n    rng = np.random.default_rng()\ndef run():\n    return H()", "'H.rng', a Generator"),
+    ],
+)
+def test_what_cannot_be_followed_is_refused(source, message):
+    with pytest.raises(SerkitError, match=message):
+        key_of(source)
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    """A folder of the user's own modules."""
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("own_")]:
+        del sys.modules[name]
+
+
+def test_own_modules_in_a_folder_without_init_are_followed(own):
+    (own / "own_lab").mkdir()
+    path = own / "own_lab" / "models.py"
+    keys = set()
+    for number in (1, 2):
+        path.write_text(f"def rate():\n    return {number}\n")
+        os.utime(path, (number, number))
+        for name in [name for name in sys.modules if name.startswith("own_")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        keys.add(key_of("import own_lab.models\ndef run():\n    return own_lab.models.rate()"))
+        keys.add(key_of("from own_lab import models\ndef run():\n    return getattr(models, 'rate')()"))
+    assert len(keys) == 4
+
+
+def test_an_own_module_that_was_edited_after_its_import_is_refused(own):
+    (own / "own_rates.py").write_text("def rate():\n    return 1\n")
+    source = "import own_rates\ndef run():\n    return own_rates.rate()"
+    assert key_of(source)
+    (own / "own_rates.py").write_text("def rate():\n    return 22\n")
+    with pytest.raises(SerkitError, match=r"own_rates.py was edited after it was imported: restart the kernel"):
+        key_of(source)
+
+
+def test_a_partial_and_its_arguments_count():
+    keys = {fingerprints.of_value(functools.partial(round, ndigits=digits)) for digits in (1, 2)}
+    assert len(keys) == 2

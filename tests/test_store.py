@@ -1,5 +1,6 @@
 """Stored features: extracted once, whole, resumable, memory-mapped."""
 
+import functools
 import pickle
 
 import numpy as np
@@ -16,7 +17,7 @@ RATE = 16000
 
 def loudness(signal, sample_rate, step=160):
     """A front end of two columns: frame energy and its number."""
-    loudness.calls += 1
+    pytest.calls += 1
     frames = len(signal) // step
     energy = (signal[: frames * step].reshape(frames, step) ** 2).mean(axis=1)
     return np.stack([energy, np.arange(frames)], axis=1)
@@ -29,7 +30,7 @@ def utterances(tmp_path, random):
         path = tmp_path / f"u{number}.wav"
         audio.write(path, random.uniform(-0.5, 0.5, RATE * (number + 1) // 4), RATE)
         rows.append({"id": f"u{number}", "path": str(path)})
-    loudness.calls = 0
+    pytest.calls = 0
     return pd.DataFrame(rows[::-1])
 
 
@@ -50,9 +51,9 @@ def test_values_are_those_of_the_front_end(utterances, tmp_path):
 
 def test_extracted_once(utterances, tmp_path):
     first = store(utterances, tmp_path)
-    assert loudness.calls == 5
+    assert pytest.calls == 5
     assert store(utterances, tmp_path).directory == first.directory
-    assert loudness.calls == 5
+    assert pytest.calls == 5
 
 
 def test_settings_and_audio_make_another_store(utterances, tmp_path, random):
@@ -86,9 +87,9 @@ def test_interrupted_then_only_the_rest_is_extracted(utterances, tmp_path, monke
     with pytest.raises(KeyboardInterrupt):
         store(utterances, tmp_path, stops)
     assert not list((tmp_path / "store").glob("*/features.npy"))
-    loudness.calls = 0
+    pytest.calls = 0
     stored = store(utterances, tmp_path)
-    assert loudness.calls == 3  # u0 and u1 were there
+    assert pytest.calls == 3  # u0 and u1 were there
     assert stored["u0"][:, 1].tolist() == list(range(25))
     assert not list((tmp_path / "store").glob("*.partial"))
 
@@ -212,11 +213,11 @@ def test_a_damaged_store_is_made_anew(harm, name, utterances, tmp_path, capsys):
     values = np.array(whole.values)
     harm(whole.directory / name)
     again = store(utterances, tmp_path)
-    assert loudness.calls == 10
+    assert pytest.calls == 10
     np.testing.assert_array_equal(again.values, values)
     assert capsys.readouterr().err.count(f"is damaged ({name}): its features are made anew") == 1
     store(utterances, tmp_path)
-    assert loudness.calls == 10
+    assert pytest.calls == 10
 
 
 @pytest.mark.parametrize("harm", [flip, cut, lambda path: path.write_bytes(b"")])
@@ -234,7 +235,7 @@ def test_a_damaged_part_is_made_anew(harm, utterances, tmp_path, monkeypatch):
         harm(sorted((tmp_path / "store").glob("*.partial/*.npz"))[1])
     monkeypatch.setattr(store_module, "TOUCHING", ())
     assert store(utterances, tmp_path)["u3"][:, 1].tolist() == list(range(100))
-    assert loudness.calls == 5 + 2
+    assert pytest.calls == 5 + 2
 
 
 def test_another_process_may_extract_the_same_meanwhile(utterances, tmp_path, monkeypatch):
@@ -244,7 +245,7 @@ def test_another_process_may_extract_the_same_meanwhile(utterances, tmp_path, mo
     nested = []
 
     def overtaken(signal, sample_rate, step=160):
-        if loudness.calls == 3 and not nested:
+        if pytest.calls == 3 and not nested:
             nested.append(store(utterances, tmp_path))
         return loudness(signal, sample_rate, step)
 
@@ -253,3 +254,13 @@ def test_another_process_may_extract_the_same_meanwhile(utterances, tmp_path, mo
     assert stored.directory == nested[0].directory
     assert stored["u4"][:, 1].tolist() == list(range(125))
     assert [path.name for path in (tmp_path / "store").iterdir()] == [stored.directory.name]
+
+
+def test_a_front_end_and_settings_that_cannot_be_a_key_are_refused(utterances, tmp_path):
+    with pytest.raises(SerkitError, match=r"a partial is no front end: give a function, and what it takes as settings"):
+        store(utterances, tmp_path, functools.partial(loudness, step=160))
+    with pytest.raises(SerkitError, match=r"settings of loudness must be plain values.*got \{'step': array"):
+        store(utterances, tmp_path, settings={"step": np.arange(3)})
+    store(utterances, tmp_path, settings={"step": np.int64(160)})
+    store(utterances, tmp_path, settings={"step": 160})
+    assert pytest.calls == 5

@@ -55,7 +55,17 @@ def test_runs_are_stored_and_found_again(tmp_path):
     record = json.loads(next(iter(times)).read_text())
     assert record["settings"] == {"FACTOR": 2}
     assert record["notes"] == {"weights": 7}
-    assert set(record) >= {"spec", "data", "code", "seconds", "peak_memory_mib", "device", "versions", "backend"}
+    assert set(record) >= {
+        "spec",
+        "data",
+        "code",
+        "seconds",
+        "peak_memory_mib",
+        "device",
+        "versions",
+        "backend",
+        "files",
+    }
     installed = {"serkit", "keras", "numpy", "scipy", "librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank"}
     assert set(record["versions"]) >= installed
 
@@ -345,6 +355,80 @@ def test_a_complete_study_is_read_where_nothing_may_be_written(tmp_path, monkeyp
     stale.mkdir()
     monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)
     pd.testing.assert_frame_equal(study.Study(tmp_path, run).complete(SPECS), runs)
+
+
+def test_a_value_that_changes_after_the_study_was_made_counts(tmp_path, monkeypatch):
+    one = study.Study(tmp_path, run)
+    before = one.complete(SPECS[:2])
+    monkeypatch.setitem(globals(), "FACTOR", 5)
+    after = one.complete(SPECS[:2])
+    assert one.predictions(before)["p"].max() == 2
+    assert one.predictions(after)["p"].max() == 5
+    assert not set(before["key"]) & set(after["key"])
+
+
+@pytest.mark.parametrize(("name", "shown"), [("backend", "backend numpy"), ("serkit's code", "serkit's code")])
+def test_a_worker_that_is_not_like_the_client_is_refused(name, shown, tmp_path, monkeypatch):
+    """The cluster's workers are this process: between asking and working it is changed."""
+    from dask.distributed import LocalCluster
+
+    here = study._machinery()
+    answers = iter([here])
+    monkeypatch.setattr(study, "_machinery", lambda: next(answers, {**here, name: "numpy"}))
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as cluster,
+        pytest.raises(SerkitError, match=rf"a worker computes with {shown}.* instead of .*: restart the workers"),
+    ):
+        study.Study(tmp_path, run).complete(SPECS, scheduler=cluster.scheduler_address)
+    assert not list(tmp_path.glob("*"))
+
+
+def policy(seed):
+    import keras
+
+    computed = str(keras.layers.Dense(2).compute_dtype)
+    if seed == 0:
+        keras.config.set_epsilon(0.5)  # the next run begins as this one did
+    return study.Outcome(pd.DataFrame({"id": ["a"], "label": [computed], "p": [keras.config.epsilon()]}))
+
+
+def test_settings_of_keras_hold_in_every_run_and_after(tmp_path):
+    import keras
+
+    before = study.Study(tmp_path, policy).key({"seed": 0})
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        one = study.Study(tmp_path, policy)
+        runs = one.complete(study.grid(seed=[0, 1]))
+        again = one.complete(study.grid(seed=[0, 1]))
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    found = one.predictions(runs)
+    assert found["label"].tolist() == ["bfloat16"] * 2
+    assert found["p"].tolist() == [0.5, keras.config.epsilon()] == [0.5, 1e-7]
+    assert runs["key"].tolist() == again["key"].tolist()
+    assert runs["key"][0] != before
+    record = json.loads((tmp_path / runs["key"][0] / "run.json").read_text())
+    assert record["dtype_policy"] == "mixed_bfloat16"
+    assert record["threads"] == "2"
+
+
+def test_seeds_out_of_an_array_are_numbers_and_other_values_need_a_name(tmp_path):
+    one = study.Study(tmp_path, run)
+    runs = one.complete(study.grid(model=["small"], seed=np.arange(2)))
+    assert runs["key"].tolist() == one.complete(study.grid(model=["small"], seed=[0, 1]))["key"].tolist()
+    with pytest.raises(SerkitError, match=r"a value of a run's spec is not plain \(.*\): use study.named"):
+        one.complete(study.grid(model=[helper], seed=[0]))
+
+
+def test_a_value_is_looked_at_once_however_many_runs_have_it(tmp_path, monkeypatch):
+    seen, of_value = [], fingerprints.of_value
+    monkeypatch.setattr(fingerprints, "of_value", lambda value: seen.append(value) or of_value(value))
+    one = study.Study(tmp_path, run)
+    one._keys(study.grid(model=study.named({"small": helper, "large": run}), seed=range(50)))
+    assert seen.count(helper) == 1
+    assert seen.count(run) == 1
 
 
 WIDTH = 3

@@ -10,6 +10,7 @@ made anew; change nothing and they are found again. A store whose files are not 
 processes may extract the same features at once: the first to finish puts them there.
 """
 
+import inspect
 import json
 import os
 import shutil
@@ -115,7 +116,11 @@ def extract(
             end gives a value that is not finite. All are looked at first; the message names the first
             few and says how many there are.
     """
-    settings = dict(settings or {})
+    if not inspect.isfunction(front_end):
+        raise SerkitError(
+            f"a {type(front_end).__name__} is no front end: give a function, and what it takes as settings"
+        )
+    settings = {name: one.item() if isinstance(one, np.generic) else one for name, one in (settings or {}).items()}
     if utterances["id"].duplicated().any():
         raise SerkitError(f"utterance {utterances['id'][utterances['id'].duplicated()].iloc[0]!r} is listed twice")
     utterances = utterances.sort_values("id")
@@ -123,7 +128,10 @@ def extract(
     read = partial(_trimmed_signal, trim=trim) if trim else _signal
     about = _about(front_end, settings, sample_rate, read, dict(zip(utterances["id"], hashes, strict=True)))
     home = Path(directory) if directory else files.cache_dir() / "features"
-    final = home / f"{front_end.__name__}-{files.content_key(about)}"
+    try:
+        final = home / f"{front_end.__name__}-{files.content_key(about)}"
+    except TypeError as error:
+        raise SerkitError(f"settings of {front_end.__name__} must be plain values ({error}), got {settings}") from error
     wrong = _wrong(final)
     if not wrong:
         return Features(final)

@@ -78,7 +78,7 @@ class LSTM(keras.layers.LSTM):
             mask = ops.cast(mask, "bool")
             sequences = _take_frames(sequences, _valid_first(mask))
         zeros = ops.zeros((ops.shape(sequences)[0], self.units))
-        weights = self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias
+        weights = _for_one_operation(self.cell.kernel, self.cell.recurrent_kernel, self.cell.bias)
         hidden, _ = _run_in_one_operation(ops.transpose(sequences, (1, 0, 2)), *weights, zeros, zeros)
         hidden = ops.transpose(hidden, (1, 0, 2))
         if mask is None:
@@ -143,6 +143,7 @@ class _Block(keras.layers.Layer):
 class _LSTMBlock(_Block):
     gates = 4  # input, forget, candidate, output: the order of keras.layers.LSTM
     states = 2
+    prepared = None  # weights for TensorFlow's operation, while it is used
 
     def __init__(self, owner: "AdvancedLSTM"):
         super().__init__(owner)
@@ -157,18 +158,10 @@ class _LSTMBlock(_Block):
 
     def call(self, inputs: Any, states: list) -> tuple[Any, list]:
         hidden, cell = states  # h' and C', each (B, units)
+        if self.prepared is not None:
+            return self.call_in_one_operation(inputs, hidden, cell)
         hiddens, cells = [], []
-        if self.frames > 2 and _in_one_operation(self.units, self.compute_dtype):
-            # The last frame's cell is a combination, so all but that one.
-            whole = ops.transpose(ops.reshape(inputs, (-1, self.frames, self.features)), (1, 0, 2))
-            weights = self.kernel, self.recurrent_kernel, self.bias
-            passed = _run_in_one_operation(whole[:-1], *weights, hidden, cell)
-            hiddens, cells = (ops.unstack(one, self.frames - 1) for one in passed)
-            hidden, cell = hiddens[-1], cells[-1]
-            projected = [ops.matmul(whole[-1], self.kernel) + self.bias]
-        else:
-            projected = self.project(inputs, self.bias)
-        for frame in projected:
+        for frame in self.project(inputs, self.bias):
             gates = frame + ops.matmul(hidden, self.recurrent_kernel)
             i, f, candidate, o = ops.split(gates, 4, axis=-1)
             cell = ops.sigmoid(f) * cell + ops.sigmoid(i) * ops.tanh(candidate)  # (6), (7)
@@ -177,6 +170,23 @@ class _LSTMBlock(_Block):
                 cell = self.combine(cells)  # (8), (9)
             hidden = ops.sigmoid(o) * ops.tanh(cell)  # (10)
             hiddens.append(hidden)
+        return ops.concatenate(hiddens, axis=-1), [self.combine(hiddens), cell]  # (11), (12)
+
+    def prepare(self) -> None:
+        """Bring the weights into the order of TensorFlow's operation, once for all blocks."""
+        weights = _for_one_operation(self.kernel, self.recurrent_kernel, self.bias)
+        outputs = (ops.split(weight, 4, axis=-1)[3] for weight in (self.kernel, self.recurrent_kernel, self.bias))
+        self.prepared = (*weights, *outputs)
+
+    def call_in_one_operation(self, inputs: Any, hidden: Any, cell: Any) -> tuple[Any, list]:
+        """The same. The operation gives all cells; only the last output needs their combination."""
+        weights, bias, kernel, recurrent_kernel, output_bias = self.prepared
+        frames = ops.transpose(ops.reshape(inputs, (-1, self.frames, self.features)), (1, 0, 2))
+        hiddens, cells = _run_in_one_operation(frames, weights, bias, hidden, cell)
+        hiddens, cells = ops.unstack(hiddens, self.frames), ops.unstack(cells, self.frames)
+        cell = self.combine(cells)  # (8), (9)
+        o = ops.matmul(frames[-1], kernel) + ops.matmul(hiddens[-2], recurrent_kernel) + output_bias
+        hiddens = [*hiddens[:-1], ops.sigmoid(o) * ops.tanh(cell)]  # (10)
         return ops.concatenate(hiddens, axis=-1), [self.combine(hiddens), cell]  # (11), (12)
 
 
@@ -295,7 +305,13 @@ class _AdvancedRecurrent(keras.layers.Layer):
         blocks = (length + frames - 1) // frames
         if frames > 1:
             inputs = ops.pad(inputs, ((0, 0), (0, frames - 1), (0, 0)))[:, : blocks * frames]
-        outputs = self.recurrence(ops.reshape(inputs, (batch, blocks, frames * features)))
+        block = self.recurrence.cell
+        if isinstance(block, _LSTMBlock) and frames > 1 and _in_one_operation(self.units, self.compute_dtype):
+            block.prepare()
+        try:
+            outputs = self.recurrence(ops.reshape(inputs, (batch, blocks, frames * features)))
+        finally:
+            block.prepared = None
         return ops.reshape(outputs, (batch, blocks * frames, self.units))[:, :length]
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
@@ -428,20 +444,25 @@ def _in_one_operation(units: int, dtype: str) -> bool:
     return not tf.config.list_physical_devices("GPU")
 
 
-def _run_in_one_operation(
-    inputs: Any, kernel: Any, recurrent_kernel: Any, bias: Any, hidden: Any, cell: Any
-) -> tuple[Any, Any]:
-    """Hidden states and cells of an LSTM, each (T, B, units), from inputs (T, B, D) and the states before the first.
+def _for_one_operation(kernel: Any, recurrent_kernel: Any, bias: Any) -> tuple[Any, Any]:
+    """An LSTM's weights as TensorFlow's operation takes them: (D + units, 4 units) and (4 units,).
 
-    The weights are those of `keras.layers.LSTM`. ``BlockLSTM`` has the gates in another order (input, candidate,
-    forget, output); its successor ``BlockLSTMV2`` has ours, and a wrong gradient (TensorFlow 2.21: it is that of
-    ``BlockLSTM``).
+    It has the gates in another order: input, candidate, forget, output.
     """
-    import tensorflow as tf
 
     def reordered(weights: Any) -> Any:
         i, f, candidate, o = ops.split(ops.convert_to_tensor(weights), 4, axis=-1)
         return ops.concatenate([i, candidate, f, o], axis=-1)
+
+    return reordered(ops.concatenate([kernel, recurrent_kernel], axis=0)), reordered(bias)
+
+
+def _run_in_one_operation(inputs: Any, weights: Any, bias: Any, hidden: Any, cell: Any) -> tuple[Any, Any]:
+    """Hidden states and cells of an LSTM, each (T, B, units), from inputs (T, B, D) and the states before the first.
+
+    ``BlockLSTMV2`` has Keras' order of gates, and a wrong gradient (TensorFlow 2.21: it is that of ``BlockLSTM``).
+    """
+    import tensorflow as tf
 
     no_peephole = ops.zeros(hidden.shape[-1:])
     outputs = tf.raw_ops.BlockLSTM(
@@ -449,11 +470,11 @@ def _run_in_one_operation(
         x=inputs,
         cs_prev=cell,
         h_prev=hidden,
-        w=reordered(ops.concatenate([kernel, recurrent_kernel], axis=0)),
+        w=weights,
         wci=no_peephole,
         wcf=no_peephole,
         wco=no_peephole,
-        b=reordered(bias),
+        b=bias,
         forget_bias=0.0,
         cell_clip=-1.0,
         use_peephole=False,
