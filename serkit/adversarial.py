@@ -2,8 +2,8 @@
 
 Players learn in turns: the generator, the discriminator, and one classifier a task. All but the generator share the
 trunk, a stack of convolutions, so that images without labels shape what the classifiers see. `AlternatingTraining`
-compiles one round of updates into one function, on TensorFlow and on JAX. Without a generator it trains the classifiers
-alone, without a second task only one of them: chang2017's four models.
+compiles one round of updates into one function, on TensorFlow and on JAX; on PyTorch it runs as it is written. Without
+a generator it trains the classifiers alone, without a second task only one of them: chang2017's four models.
 
 The losses are those of chang2017, section 2, with predictions y = sigmoid(logit). Means are over the N images:
 
@@ -134,7 +134,7 @@ class AlternatingTraining:
 
     Raises:
         SerkitError: parts that do not belong together, layers that add losses of their own (which no player's loss
-            has), or a backend other than TensorFlow and JAX.
+            has), or a backend other than TensorFlow, JAX and PyTorch.
     """
 
     def __init__(
@@ -147,7 +147,7 @@ class AlternatingTraining:
         beta_1: float = 0.5,
         loss: Callable[[Any, Any], Any] | None = None,
     ):
-        backend = one_of(keras.backend.backend(), ("tensorflow", "jax"), "backend for alternating training")
+        backend = one_of(keras.backend.backend(), _COMPILED, "backend for alternating training")
         if (real is None) != (generator is None):
             raise SerkitError("the generator and `real`, the discriminator's end, go together: give both or neither")
         if not heads or {"generator", "discriminator"} & set(heads):
@@ -169,7 +169,7 @@ class AlternatingTraining:
         self._variables = _unique("variables", models)
         self._weights = {id(variable) for variable in _unique("weights", models)}
         self._everything = [*self._variables, *_unique("variables", self.optimizers.values())]
-        self._compiled = _compiled_on_tensorflow(self) if backend == "tensorflow" else _compiled_on_jax(self)
+        self._compiled = _COMPILED[backend](self)
 
     def step(self, labelled: Any, targets: dict, unlabelled: Any = None, noise: Any = None) -> dict[str, float]:
         """One round of updates.
@@ -188,7 +188,7 @@ class AlternatingTraining:
         Raises:
             SerkitError: targets of a task, unlabelled images or noise are missing.
         """
-        losses = np.asarray(self._step(self.players, labelled, targets, unlabelled, noise))
+        losses = ops.convert_to_numpy(self._step(self.players, labelled, targets, unlabelled, noise))
         return dict(zip(self.players, losses.tolist(), strict=True))
 
     def _step(self, players: Sequence[str], labelled: Any, targets: dict, unlabelled: Any, noise: Any) -> Any:
@@ -285,7 +285,7 @@ class AlternatingTraining:
 
     def get_state(self) -> list[np.ndarray]:
         """A copy of everything that learns: weights, moving statistics, dropout's seeds and the optimisers' values."""
-        return [np.array(np.asarray(variable.value)) for variable in self._everything]
+        return [np.array(ops.convert_to_numpy(variable.value)) for variable in self._everything]
 
     def set_state(self, state: list[np.ndarray]) -> None:
         """Go back to what `get_state` gave."""
@@ -309,7 +309,7 @@ class AlternatingTraining:
             images, targets = (None, {}) if labelled is None else labelled[number]
             pending.append(self._step(players, images, targets, others, noise))
             if len(pending) == CHECK_EVERY or number + 1 == steps:
-                losses = np.array([np.asarray(values) for values in pending])  # (steps, players)
+                losses = np.array([ops.convert_to_numpy(values) for values in pending])  # (steps, players)
                 for step, player in np.argwhere(~(losses <= limit)):
                     what = f"the loss of {players[player]} is {losses[step, player]:.4g}"
                     raise _diverged(what, epoch, number + 2 - len(losses) + step)
@@ -399,6 +399,30 @@ def _compiled_on_jax(parts: AlternatingTraining) -> Callable[[tuple, tuple], Any
         return losses
 
     return step
+
+
+def _written_out_on_torch(parts: AlternatingTraining) -> Callable[[tuple, tuple], Any]:
+    """The same, without a compiler: `torch.autograd` differentiates by copies of the weights."""
+    import torch
+
+    def update(player: str, batch: tuple) -> torch.Tensor:
+        values = {id(variable): variable.value.detach() for variable in parts._variables}
+        learned = parts._learned[player]
+        weights = [values[id(variable)].clone().requires_grad_() for variable in learned]
+        values |= _by_id(learned, weights)
+        loss = parts._loss(player, values, batch)
+        gradients = torch.autograd.grad(loss, weights)
+        with torch.no_grad():
+            parts.optimizers[player].apply(gradients, learned)
+            for variable in parts._variables:
+                if not variable.trainable:
+                    variable.assign(values[id(variable)])
+        return loss.detach()
+
+    return lambda players, batch: torch.stack([update(player, batch) for player in players])
+
+
+_COMPILED = {"tensorflow": _compiled_on_tensorflow, "jax": _compiled_on_jax, "torch": _written_out_on_torch}
 
 
 def _diverged(what: str, epoch: int, step: int) -> SerkitError:

@@ -30,7 +30,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import files, fingerprints, progress
+from serkit import devices, files, fingerprints, progress
 from serkit.errors import SerkitError
 
 BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}  # what each computes with
@@ -508,20 +508,7 @@ def _backend() -> str:
 
 def _device() -> str:
     """The accelerator that Keras uses, or the processor."""
-    if _backend() == "tensorflow":
-        import tensorflow as tf
-
-        found = [
-            tf.config.experimental.get_device_details(gpu).get("device_name", gpu.name)
-            for gpu in tf.config.list_physical_devices("GPU")
-        ]
-    elif _backend() == "jax":
-        import jax
-
-        found = [device.device_kind for device in jax.devices() if device.platform != "cpu"]
-    else:
-        found = []
-    return ", ".join(found) or f"{platform.machine()} CPU, {os.cpu_count()} cores"
+    return ", ".join(devices.accelerators()) or f"{platform.machine()} CPU, {os.cpu_count()} cores"
 
 
 def _peak_memory() -> int | None:

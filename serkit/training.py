@@ -6,12 +6,14 @@ import warnings
 import keras
 import numpy as np
 
-from serkit import inspection, metrics, progress
+from serkit import devices, inspection, metrics, progress
 from serkit.errors import SerkitError, one_of
 
 
 def limit_threads() -> int:
     """Compute on the same number of threads everywhere, and return it: 2, or ``$SERKIT_THREADS``.
+
+    Called before anything is computed; so the memory of a GPU is shared from here on, too (`devices.share_memory`).
 
     TensorFlow's and BLAS' threads share out the terms of a sum, so that another number of threads gives other last
     digits, which training makes grow. With a fixed number a run gives the same numbers whatever runs beside it, and on
@@ -26,6 +28,7 @@ def limit_threads() -> int:
     if not given.isdigit() or int(given) < 1:
         raise SerkitError(f"SERKIT_THREADS is {given!r}: give a whole number of at least 1")
     threads = int(given)
+    devices.share_memory()
     threadpoolctl.threadpool_limits(threads)
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -48,18 +51,30 @@ def limit_threads() -> int:
 
 
 def seed_everything(seed: int) -> None:
-    """Fix initialisation, order and dropout: the same seed on the same machine gives the same numbers.
+    """Fix initialisation, order and dropout: on a processor the same seed on the same machine gives the same numbers.
+
+    On a GPU the order of some sums is left to chance, and last digits differ, unless ``$SERKIT_DETERMINISTIC`` is 1:
+    then TensorFlow and PyTorch use slower operations that always give the same. JAX asks for
+    ``XLA_FLAGS=--xla_gpu_deterministic_ops=true`` in the environment instead.
 
     Args:
         seed: of Python, NumPy and the Keras backend.
     """
     keras.utils.set_random_seed(seed)
-    if keras.backend.backend() == "tensorflow":
+    backend = keras.backend.backend()
+    wanted = not devices.accelerators() or os.environ.get("SERKIT_DETERMINISTIC") == "1"
+    if backend == "tensorflow":
         import tensorflow as tf
 
-        tf.config.experimental.enable_op_determinism()
+        if wanted:
+            tf.config.experimental.enable_op_determinism()
         # Each run compiles its own model; TensorFlow takes that for an accident and says so every time.
         tf.get_logger().setLevel("ERROR")
+    elif backend == "torch" and wanted:
+        import torch
+
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # PyTorch asks for it
+        torch.use_deterministic_algorithms(True)
 
 
 def step_schedule(initial: float, epochs: int, after: list[float], factor: float = 0.1) -> list[float]:

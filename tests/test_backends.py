@@ -1,4 +1,7 @@
-"""The layer tests once more on JAX, in a process of its own: a process has one backend."""
+"""The layer tests once more on JAX and PyTorch, each in a process of its own: a process has one backend.
+
+With SERKIT_TEST_TORCH=1, and PyTorch installed, the smoke profile of every notebook runs on it too (minutes each).
+"""
 
 import os
 import subprocess
@@ -7,14 +10,34 @@ from pathlib import Path
 
 import pytest
 
+from serkit import papers
+
 HERE = Path(__file__).parent
 
 
-def test_layers_on_jax():
-    pytest.importorskip("jax")
+def environment(backend):
+    return {**os.environ, "KERAS_BACKEND": backend}
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_layers(backend):
+    pytest.importorskip(backend)
     names = [name for name in ("test_layers.py", "test_recurrent.py", "test_losses.py") if (HERE / name).exists()]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *[str(HERE / name) for name in names]]
-    environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    done = subprocess.run(command, check=False, env=environment, cwd=HERE.parent, capture_output=True, text=True)
+    done = subprocess.run(
+        command, check=False, env=environment(backend), cwd=HERE.parent, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout[-3000:]
     assert " passed" in done.stdout
+
+
+@pytest.mark.skipif(os.environ.get("SERKIT_TEST_TORCH") != "1", reason="takes minutes; SERKIT_TEST_TORCH=1 runs it")
+@pytest.mark.parametrize("paper", papers.PAPERS)
+def test_notebooks_on_torch(paper, tmp_path):
+    pytest.importorskip("torch")
+    command = [sys.executable, "-m", "serkit", "reproduce", paper, "--profile", "smoke", "--out", str(tmp_path)]
+    done = subprocess.run(command, check=False, env=environment("torch"), capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    records = list(tmp_path.rglob("run.json"))
+    assert records
+    assert all('"backend": "torch"' in record.read_text() for record in records)

@@ -50,6 +50,43 @@ def test_pieces_are_the_frames_asked_for_and_zeros_after_the_end(stored, pieces)
     np.testing.assert_array_equal(second[0, :, 0], [3] * 5 + [0] * 15)  # nothing of a neighbour
 
 
+def test_a_batch_is_what_a_loop_over_its_pieces_cuts(tmp_path, random):
+    """Short utterances among long ones, one at the very end of the store, and a store shorter than a piece."""
+    for frames in ([30, 7, 55, 1, 12], [4]):
+        offsets, names = np.cumsum([0, *frames[:-1]]), [f"u{number}" for number in range(len(frames))]
+        folder = tmp_path / str(len(frames))
+        folder.mkdir()
+        np.save(folder / "features.npy", random.normal(size=(sum(frames), 3)).astype(np.float32))
+        pd.DataFrame({"id": names, "offset": offsets, "frames": frames}).to_csv(folder / "index.csv", index=False)
+        rows = [(name, start) for name, count in zip(names, frames, strict=True) for start in range(0, count, 5)]
+        pieces = pd.DataFrame(rows, columns=["id", "start"])
+        features = Features(folder)
+        batches = Pieces(features, pieces, length=20, batch_size=4, seed=3)
+        found = np.concatenate([batches[number] for number in range(len(batches))])
+        due = np.zeros((len(pieces), 20, 3), np.float32)
+        for place, piece in enumerate(batches.order):
+            values = features[pieces["id"][piece]][pieces["start"][piece] :][:20]
+            due[place, : len(values)] = values
+        assert found.dtype == np.float32
+        np.testing.assert_array_equal(found, due)
+
+
+def test_threads_that_feed_a_gpu_change_no_batch(stored, monkeypatch):
+    pieces = pd.DataFrame({"id": "u2", "start": np.arange(60)})
+    learned = []
+    for gpus in ([], ["H200"]):
+        monkeypatch.setattr("serkit.devices.accelerators", lambda gpus=gpus: gpus)
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.Input((20, 2)), keras.layers.Flatten(), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(1e-5), "mse")
+        batches = Pieces(stored, pieces, 20, np.arange(60.0), batch_size=8, seed=1)
+        assert (batches.workers > 1) == bool(gpus)
+        model.fit(batches, epochs=3, verbose=0)
+        learned.append([*model.get_weights(), model.predict(Pieces(stored, pieces, 20, batch_size=8), verbose=0)])
+    for one, other in zip(*learned, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_targets_go_with_their_pieces_in_any_order(stored, pieces):
     batches = Pieces(stored, pieces, 20, targets=np.array([10, 20, 21, 30]), batch_size=2, seed=1)
     seen = []

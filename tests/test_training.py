@@ -57,6 +57,27 @@ def test_a_number_of_threads_that_is_none(monkeypatch):
         training.limit_threads()
 
 
+def test_memory_of_a_gpu_is_shared_unless_the_environment_says_otherwise(monkeypatch):
+    monkeypatch.delenv("TF_FORCE_GPU_ALLOW_GROWTH", raising=False)
+    monkeypatch.setenv("XLA_PYTHON_CLIENT_PREALLOCATE", "true")
+    training.limit_threads()
+    assert os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] == "true"
+    assert os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] == "true"
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="TensorFlow's setting")
+@pytest.mark.parametrize(("gpus", "asked", "due"), [([], "", True), (["H200"], "", False), (["H200"], "1", True)])
+def test_slower_operations_on_a_gpu_only_where_asked_for(gpus, asked, due, monkeypatch):
+    import tensorflow as tf
+
+    calls = []
+    monkeypatch.setattr(training.devices, "accelerators", lambda: gpus)
+    monkeypatch.setattr(tf.config.experimental, "enable_op_determinism", lambda: calls.append(True))
+    monkeypatch.setenv("SERKIT_DETERMINISTIC", asked)
+    training.seed_everything(0)
+    assert bool(calls) == due
+
+
 def test_one_seed_fixes_everything(data):
     weights = []
     for seed in (1, 1, 2):

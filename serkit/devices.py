@@ -1,0 +1,35 @@
+"""What Keras computes on, and how much of a GPU's memory it takes."""
+
+import os
+
+
+def accelerators() -> list[str]:
+    """The GPUs that Keras' backend uses, by name; none where it computes on the processor."""
+    import keras
+
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        details = tf.config.experimental.get_device_details
+        return [details(gpu).get("device_name", gpu.name) for gpu in tf.config.list_physical_devices("GPU")]
+    if backend == "jax":
+        import jax
+
+        return [device.device_kind for device in jax.devices() if device.platform != "cpu"]
+    if backend == "torch":
+        import torch
+
+        used = keras.ops.zeros(1).device
+        return [torch.cuda.get_device_name(used) if used.type == "cuda" else used.type] if used.type != "cpu" else []
+    return []
+
+
+def share_memory() -> None:
+    """Let TensorFlow and JAX take a GPU's memory as they need it, so that several processes can share one.
+
+    Unasked, TensorFlow reserves nearly all of it and JAX three quarters. Call this before either computes; a value
+    that the environment has is kept. PyTorch does so anyway.
+    """
+    os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
