@@ -30,29 +30,21 @@ def contents(folder):
     }
 
 
-def test_numbers_do_not_depend_on_what_runs_beside(tmp_path):
-    one_by_one, beside = tmp_path / "one", tmp_path / "two"
-    for number, out in ((1, one_by_one), (2, beside)):
-        events = list(jobs.execute_all(executions(out), number))
-        assert sorted(one[1] for one, outcome in events if outcome is None) == ["cheavd", "iemocap"]
-        assert {outcome for _, outcome in events if outcome} == {
-            out / f"{name}-miniature" / "li2018" for name in ("cheavd", "iemocap")
-        }
-    assert [outcome is None for _, outcome in events] == [True, True, False, False], "both had begun before one ended"
-    for corpus in ("iemocap", "cheavd"):
-        first, second = (contents(out / f"{corpus}-miniature" / "li2018") for out in (one_by_one, beside))
-        assert len(first) > 10
-        assert first == second
-
-
-def test_one_that_fails_leaves_the_others_alone(tmp_path):
-    (good,) = executions(tmp_path, ["iemocap"])
-    bad = ("li2018", "iemocap", "/nowhere", "smoke", str(tmp_path), {})
-    worse = ("li2018", "iemocap", "", "smoke", str(tmp_path), {"epochs": 0})
-    outcomes = {str(one[2:]): outcome for one, outcome in jobs.execute_all([bad, worse, good], 2) if outcome}
-    assert "there is no /nowhere" in str(outcomes[str(bad[2:])])
-    assert "epochs is 1 or more" in str(outcomes[str(worse[2:])])
-    assert outcomes[str(good[2:])].is_dir()
+def test_numbers_do_not_depend_on_what_runs_beside_and_one_that_fails_leaves_the_others_alone(tmp_path):
+    alone, beside = tmp_path / "one", tmp_path / "two"
+    cheavd, iemocap = executions(beside, ("cheavd", "iemocap"))
+    nowhere = ("li2018", "iemocap", "/nowhere", "smoke", str(beside), {})
+    events = list(jobs.execute_all([cheavd, iemocap, nowhere], 2))
+    assert [outcome is None for _, outcome in events[:2]] == [True, True], "both have begun before one ends"
+    outcomes = {one[1:3]: outcome for one, outcome in events if outcome}
+    assert "there is no /nowhere" in str(outcomes["iemocap", "/nowhere"])
+    assert outcomes["iemocap", ""] == beside / "iemocap-miniature" / "li2018"
+    ((_, begun), (_, ended)) = jobs.execute_all(executions(alone, ["cheavd"]), 2)
+    assert begun is None
+    assert ended == alone / "cheavd-miniature" / "li2018"
+    first, second = (contents(out / "cheavd-miniature" / "li2018") for out in (alone, beside))
+    assert len(first) > 10
+    assert first == second
 
 
 def processes_with(text):

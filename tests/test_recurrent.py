@@ -295,10 +295,17 @@ def gradients_of(layer, x, mask):
     return outputs, [old - new for old, new in zip(before, model.get_weights(), strict=True)]
 
 
-@pytest.mark.parametrize("holes", [False, True])
-@pytest.mark.parametrize("backwards", [False, True])
-@pytest.mark.parametrize("sequences", [False, True])
-@pytest.mark.parametrize("zeros", [False, True])
+@pytest.mark.parametrize(
+    ("holes", "backwards", "sequences", "zeros"),
+    [
+        (False, False, True, False),
+        (False, True, False, False),
+        (False, True, True, True),
+        (True, False, False, True),
+        (True, True, True, False),
+        (True, True, False, False),
+    ],
+)
 def test_lstm_is_that_of_keras(inputs, mask, holes, backwards, sequences, zeros):
     if holes:
         mask = np.random.default_rng(3).random(mask.shape) < 0.5
