@@ -302,7 +302,8 @@ class Study:
             if stored:
                 seconds = float(np.mean([row["seconds"] for row in stored]))
                 size = float(np.mean([sum(_sizes(Path(row["directory"])).values()) for row in stored]))
-                takes = {"seconds": seconds, "grows": seconds, "bytes": size}
+                grows = seconds * _predicts(Path(stored[0]["directory"]))
+                takes = {"seconds": seconds, "grows": grows, "bytes": size}
             elif missing:
                 takes = self._takes(group[0][0])
             else:
@@ -327,7 +328,7 @@ class Study:
             for name in {"history.csv", "arrays.npz"} & sizes.keys():
                 sizes[name] *= longer  # what is kept of each epoch
             seconds = _recorded(aside.directory / "run")["seconds"] + sum(trial.more for trial in trials)
-            whole = sum(trial.whole for trial in trials) if trials else seconds
+            whole = sum(trial.whole for trial in trials) if trials else seconds * _predicts(aside.directory / "run")
         return {"seconds": seconds, "grows": whole, "bytes": sum(sizes.values())}
 
     def _is_there(self, spec: dict, key: str) -> bool:
@@ -357,6 +358,11 @@ class Study:
                 text = {"id": str, "speaker": str, "label": str, "predicted": str}
                 tables.append(pd.read_csv(path, dtype=text).assign(**spec))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _predicts(directory: Path) -> bool:
+    """Whether a run has predictions, so that it takes longer with more data; one that times a step has none."""
+    return (directory / "predictions.csv").read_bytes().count(b"\n") > 1
 
 
 def _sizes(directory: Path) -> dict[str, float]:

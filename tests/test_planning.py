@@ -104,6 +104,20 @@ def test_a_study_is_planned_and_not_done(tmp_path, monkeypatch):
     assert [(one["what"], one["found"], one["to do"]) for one in again] == [("Table 2", 0, 0)] * 2, "counted once"
 
 
+def time_a_step(model):
+    return study.Outcome(pd.DataFrame({"id": []}))
+
+
+def test_what_predicts_nothing_takes_no_longer_with_more_data(plan):
+    for run in (wait, time_a_step):
+        study.Study(plan.parent / "runs", run).complete(
+            [{"model": "a"} | ({"fold": 0, "seed": 0} if run is wait else {})]
+        )
+    first, second = planning.read(plan)
+    assert first["grows"] == first["seconds"]
+    assert second["grows"] == 0
+
+
 def test_what_a_run_refuses_the_plan_refuses(plan):
     def fail(model):
         raise SerkitError("no such features")
