@@ -124,12 +124,13 @@ def _start(one: Execution, again: bool, folder: Path, line: int) -> tuple[connec
 
 def _work(end: connection.Connection, one: Execution, again: bool, state: Path) -> None:
     """Execute in this process, which is a worker."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a command in the background may ignore it
     if hasattr(os, "setpgrp"):
         os.setpgrp()  # Ctrl-C reaches the command alone, which passes it on once
     threading.Thread(target=_end_with_the_command, args=(end,), daemon=True).start()
     try:
         end.send(_outcome(one, again, state))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):
         os._exit(130)
 
 

@@ -18,6 +18,15 @@ pytest.register_assert_rewrite("layer_checks", "notebook_checks")  # or their fa
 GOLDEN = Path(__file__).parent / "golden"
 
 
+# Files that take longest, first: two processes take them as they come, and should end together.
+LONGEST = ("zhao2018", "chang2017", "planning", "tao2018", "khorram2017", "backends", "jobs", "li2018", "fingerprints")
+
+
+def pytest_collection_modifyitems(items):
+    order = {f"test_{name}.py": place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     """Tests neither read nor fill the user's cache."""

@@ -4,6 +4,7 @@ And two ways into a notebook without executing all of it: `definitions` and `run
 """
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import matplotlib.image
 import nbformat
 import pandas as pd
 
-from serkit import notebooks, papers
+from serkit import notebooks, papers, planning
 
 
 def table(folder: Path, name: str) -> pd.DataFrame:
@@ -53,6 +54,39 @@ def check_that_runs_are_found_again(folder: Path, key: str, **given: Any) -> Non
     assert notebooks.execute(key, profile="smoke", out=folder.parents[1], **given) == folder
     assert _times_of_runs(folder) == times
     assert _bytes_of_tables(folder) == tables
+
+
+def check_the_plan(folder: Path, key: str, before: list[dict], path: Path, **given: Any) -> None:
+    """A plan that was made before an execution named its runs, time and size, and one after it finds them all.
+
+    Args:
+        folder: of the results.
+        key: of the paper.
+        before: records of the plan that was made when `folder` was not there yet.
+        path: where to write the other.
+        given: parameters of both.
+    """
+    done = [json.loads(one.read_text()) for one in folder.glob("runs/*/run.json")]
+    table = planning.table(before)
+    assert table["found"].sum() == 0
+    assert table["to do"].sum() == len(done) > 0
+    expected, measured = 60 * table["minutes"].sum(), sum(one["seconds"] for one in done)
+    assert measured / 5 < expected < measured * 5
+    size = sum(one.stat().st_size for one in folder.rglob("runs/*/*"))
+    assert size / 3 < 2**20 * table["MiB"].sum() < size * 3
+    there = files_in(folder)
+    after = planning.table(planning.read(notebooks.plan(key, path, profile="smoke", out=folder.parents[1], **given)))
+    assert after["study"].tolist() == table["study"].tolist()
+    assert after["found"].tolist() == table["to do"].tolist()
+    assert after["to do"].sum() == 0
+    assert after["minutes"].sum() == 0
+    assert (after["minutes at full size"] > 0).all()
+    assert files_in(folder) == there
+
+
+def files_in(folder: Path) -> dict[Path, int]:
+    """When each file of a folder was last changed."""
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
 def _times_of_runs(folder: Path) -> dict[Path, int]:

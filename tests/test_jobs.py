@@ -65,7 +65,11 @@ def test_nothing_is_left_behind(tmp_path, number):
     command = [sys.executable, "-m", "serkit", "reproduce", "li2018", "--profile", "smoke", "--jobs", "2"]
     command += ["--out", str(tmp_path), "--corpus", f"iemocap={_miniature('iemocap')}"]
     command += ["--corpus", f"cheavd={_miniature('cheavd')}", "--set", "classes=neutral,angry"]
-    started = subprocess.Popen(command, env=os.environ | {name: value}, stderr=subprocess.PIPE, text=True)
+    begun = {"env": os.environ | {name: value}, "stderr": subprocess.PIPE, "text": True}
+    # The tests themselves may have been started where Ctrl-C is ignored.
+    if number == signal.SIGINT:
+        begun["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+    started = subprocess.Popen(command, **begun)
     for _ in range(600):
         if len(processes_with(mark)) >= 5:  # the command, two workers, two kernels
             break

@@ -11,12 +11,13 @@ from notebook_checks import (
     check_outputs,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
+    check_the_plan,
     definitions,
     run_cell,
     table,
 )
 
-from serkit import corpora, notebooks, papers
+from serkit import corpora, notebooks, papers, planning
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
@@ -25,8 +26,21 @@ CLASSES = ["neutral", "happy", "sad", "angry"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return notebooks.execute("li2018", profile="smoke", out=tmp_path_factory.mktemp("results"))
+def planned(tmp_path_factory):
+    """A plan made before anything was done, and the folder of all results."""
+    out = tmp_path_factory.mktemp("results")
+    path = notebooks.plan("li2018", tmp_path_factory.mktemp("plan") / "plan.jsonl", profile="smoke", out=out)
+    assert not list(out.iterdir())
+    return planning.read(path), out
+
+
+@pytest.fixture(scope="module")
+def folder(planned):
+    return notebooks.execute("li2018", profile="smoke", out=planned[1])
+
+
+def test_the_plan(planned, folder, tmp_path):
+    check_the_plan(folder, "li2018", planned[0], tmp_path / "plan.jsonl")
 
 
 def test_results_say_miniature(folder):

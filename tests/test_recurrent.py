@@ -295,6 +295,7 @@ def gradients_of(layer, x, mask):
     return outputs, [old - new for old, new in zip(before, model.get_weights(), strict=True)]
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere it is the layer of Keras itself")
 @pytest.mark.parametrize(
     ("holes", "backwards", "sequences", "zeros"),
     [
@@ -322,6 +323,7 @@ def test_lstm_is_that_of_keras(inputs, mask, holes, backwards, sequences, zeros)
         np.testing.assert_allclose(slope, due_slope, atol=1e-5)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere it is the layer of Keras itself")
 def test_lstm_as_a_layer(inputs, mask):
     for wrapped in (LSTM, lambda units, **options: keras.layers.Bidirectional(LSTM(units, **options))):
         directions = 1 if wrapped is LSTM else 2
@@ -354,6 +356,7 @@ def test_lstm_with_other_settings_is_the_layer_of_keras(inputs, settings):
         np.testing.assert_allclose(ops.convert_to_numpy(one), ops.convert_to_numpy(other), atol=1e-6)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere it is the layer of Keras itself")
 def test_lstm_takes_a_first_state(inputs):
     ours, plain = LSTM(UNITS), keras.layers.LSTM(UNITS)
     state = [np.full((BATCH, UNITS), value, "float32") for value in (0.5, -1)]
