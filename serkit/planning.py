@@ -3,8 +3,8 @@
 ``$SERKIT_PLAN`` names the file of a plan that is being made. A notebook is then executed up to its last study, into a
 folder that is thrown away; a study does none of its runs, and notes what they take: the mean of the stored runs that
 differ in fold and seed only, else that of one run in which every training is cut short (`Trial`). Features are
-extracted for real, and kept. Expected times are upper bounds: a stopping rule may end training sooner, and a compiled
-network may serve several runs.
+extracted for real, and kept. Expected times are estimates: a stopping rule may end training sooner, a compiled network
+may serve several runs, and other work on the machine counts.
 """
 
 import json
