@@ -71,7 +71,7 @@ def check_the_plan(folder: Path, key: str, before: list[dict], path: Path, **giv
     assert table["found"].sum() == 0
     assert table["to do"].sum() == len(done) > 0
     expected, measured = 60 * table["minutes"].sum(), sum(one["seconds"] for one in done)
-    assert measured / 5 < expected < measured * 5
+    assert measured / 20 < expected < measured * 20, "the right unit; how near it comes depends on what else runs"
     size = sum(one.stat().st_size for one in folder.rglob("runs/*/*"))
     assert size / 3 < 2**20 * table["MiB"].sum() < size * 3
     there = files_in(folder)
