@@ -79,10 +79,10 @@ def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jo
     failed = []
     executions = [(key, corpus, root, profile, out, given) for key, corpus, root, given in plan]
     if planned:
-        _show_plan(executions, jobs or side_by_side._usual_number(), workers or 1)
+        _show_plan(executions, jobs or side_by_side.usual_number(), workers or 1)
         return
     for (key, corpus, root, *_), outcome in side_by_side.execute_all(executions, jobs, again):
-        title = f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}"
+        title = _title(key, corpus, root, profile)
         # Not click.echo: it knows nothing of the progress bars below.
         if outcome is None:
             tqdm.write(f"{title} ...")
@@ -237,7 +237,7 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
     tables, failed = [], []
     with tempfile.TemporaryDirectory() as folder:
         for key, corpus, root, profile, out, given in executions:
-            tqdm.write(f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile} ...")
+            tqdm.write(f"{_title(key, corpus, root, profile)} ...")
             try:
                 path = notebooks.plan(key, Path(folder) / "plan.jsonl", corpus, root, profile, out, **given)
                 records = planning.read(path)
@@ -253,6 +253,10 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
         tqdm.write(planning.summary(tables, jobs, workers))
     if failed:
         raise SerkitError("; ".join(failed))
+
+
+def _title(key: str, corpus: str, root: str, profile: str) -> str:
+    return f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}"
 
 
 def _place(text: str) -> tuple[str, str]:

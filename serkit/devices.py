@@ -1,6 +1,20 @@
-"""What Keras computes on, and how much of a GPU's memory it takes."""
+"""What Keras computes on: how many threads, which GPU, and how much of its memory."""
 
 import os
+
+from serkit.errors import SerkitError
+
+
+def threads() -> int:
+    """How many threads a process computes with: 2, or ``$SERKIT_THREADS``.
+
+    Raises:
+        SerkitError: ``$SERKIT_THREADS`` is no whole number of at least 1.
+    """
+    given = os.environ.get("SERKIT_THREADS", "2")
+    if not given.isdigit() or int(given) < 1:
+        raise SerkitError(f"SERKIT_THREADS is {given!r}: give a whole number of at least 1")
+    return int(given)
 
 
 def accelerators() -> list[str]:

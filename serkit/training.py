@@ -24,10 +24,7 @@ def limit_threads() -> int:
     """
     import threadpoolctl
 
-    given = os.environ.get("SERKIT_THREADS", "2")
-    if not given.isdigit() or int(given) < 1:
-        raise SerkitError(f"SERKIT_THREADS is {given!r}: give a whole number of at least 1")
-    threads = int(given)
+    threads = devices.threads()
     devices.share_memory()
     threadpoolctl.threadpool_limits(threads)
     backend = keras.backend.backend()

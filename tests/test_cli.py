@@ -26,7 +26,7 @@ def _nothing_runs(monkeypatch):
         raise AssertionError(f"ran {arguments}, {given}")
 
     monkeypatch.setattr(notebooks, "execute", execute)
-    monkeypatch.setattr(jobs, "_usual_number", lambda: 1)  # in this process, where it has been replaced
+    monkeypatch.setattr(jobs, "usual_number", lambda: 1)  # in this process, where it has been replaced
 
 
 @pytest.mark.parametrize(
