@@ -45,6 +45,13 @@ def _threads():
     training.limit_threads()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _few_kernels():
+    import notebook_checks
+
+    notebook_checks.in_this_process()
+
+
 @pytest.fixture(scope="session")
 def iemocap_miniature(_own_cache):
     from serkit.corpora import miniatures
