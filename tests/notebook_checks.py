@@ -22,7 +22,7 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-from matplotlib import pyplot
+from matplotlib import pyplot as plt
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_output
@@ -172,9 +172,9 @@ class _Here:
             sys.modules["__main__"] = main
             planning.counted.clear()
             planning.counted.update(planning_counted)
-            pyplot.close("all")
+            plt.close("all")
 
-    def execute_cell(client, cell, number, **_):  # noqa: N805
+    def execute_cell(client, cell, *_, **__):  # noqa: N805
         if cell.cell_type != "code" or not cell.source.strip():
             return cell
         with warnings.catch_warnings(), capture_output() as captured:
