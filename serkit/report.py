@@ -130,14 +130,37 @@ class Results:
         by: Sequence[str] = (),
         percent: bool = True,
         name: str = "scores",
+        baselines: pd.DataFrame | None = None,
+        division: str = "",
     ) -> pd.DataFrame:
         """Save `score_table` as ``tables/<name>.csv`` and return it.
+
+        Args:
+            predictions: as in `score_table`.
+            measures: likewise.
+            pooled: likewise.
+            by: likewise.
+            percent: likewise.
+            name: of the table.
+            baselines: predictions of `serkit.baselines` on the same folds. The table then begins with the column kind:
+                "network", "baseline" or "cited".
+            division: how speakers are divided into training and test; with "folds", what others have reported for this
+                corpus, its classes and its folds (`serkit.papers.cited`) stands at the end.
 
         Raises:
             SerkitError: a setting was changed after the notebook began.
         """
         self._refuse_changed()
-        return self.table(name, score_table(predictions, measures, pooled, by, percent))
+        if baselines is None:
+            return self.table(name, score_table(predictions, measures, pooled, by, percent))
+        kinds = {"network": predictions, "baseline": baselines.assign(seed=0)}
+        both = pd.concat([table.assign(kind=kind) for kind, table in kinds.items()], ignore_index=True)
+        found = score_table(both, measures, pooled, ["kind", *by], percent)
+        cited = papers.cited("" if self.corpus.miniature else self.corpus.name, both["label"].unique(), division)
+        cited = cited[cited["metric"].isin(measures)]
+        values = cited.pivot_table("value", ["row", "source"], "metric", sort=False).add_suffix(" pooled").reset_index()
+        values = values.rename(columns={"row": "model", "source": "why"}).assign(kind="cited")
+        return self.table(name, pd.concat([found, values], ignore_index=True) if len(values) else found)
 
     def claims(self, measured: pd.DataFrame) -> pd.DataFrame:
         """Join measured numbers with every published number of the paper; save ``claims.csv`` and ``reasons.csv``.

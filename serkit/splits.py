@@ -209,6 +209,48 @@ def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True)
     return folds
 
 
+def by_fold(utterances: pd.DataFrame, validation: int = 0) -> list[Fold]:
+    """Test each fold that the corpus brings along once, training on all others (RAVDESS: the six of EmoBox).
+
+    Args:
+        utterances: a corpus table with columns id, speaker, gender, label and fold.
+        validation: speakers who validate, all of their utterances, in place of training: women and men in turn as far
+            as their gender is known, the first that follow in the order of the folds after the one tested. So they
+            change from fold to fold, and neither they nor anything they say is trained on.
+
+    Returns:
+        Folds in the order of their names, called "fold 1".
+
+    Raises:
+        SerkitError: there are fewer than two folds, an utterance has no fold or no speaker, more speakers are to
+            validate than train, or a fold that `assert_disjoint` refuses.
+    """
+    if "fold" not in utterances:
+        raise SerkitError(
+            "this corpus has no folds of its own: fill the column fold of a manifest, or use another split"
+        )
+    _require(utterances, "fold")
+    _require(utterances, "speaker")
+    names = sorted(utterances["fold"].unique())
+    if len(names) < 2:
+        raise SerkitError(f"folds: {len(names)}; two or more are needed, to test one and train on others")
+    folds = []
+    for number, name in enumerate(names):
+        fold = _leave_out(utterances, "fold", [name], f"fold {name}")
+        after = utterances["fold"].map({other: (place - number) % len(names) for place, other in enumerate(names)})
+        people = utterances.assign(after=after)[after > 0].drop_duplicates("speaker").sort_values(["after", "speaker"])
+        if not 0 <= validation < len(people):
+            raise SerkitError(f"{validation} speakers to validate, of {len(people)} who are not tested: use fewer")
+        turn = people.groupby(people["gender"].fillna("not given")).cumcount()  # the first of each gender, then ...
+        chosen = people.assign(turn=turn).sort_values(["turn", "gender"], kind="stable")["speaker"].head(validation)
+        held_out = utterances["id"].isin(fold.train) & utterances["speaker"].isin(chosen)
+        train = tuple(utterances.loc[utterances["id"].isin(fold.train) & ~held_out, "id"])
+        folds.append(
+            assert_disjoint(replace(fold, train=train, validation=tuple(utterances.loc[held_out, "id"])), utterances)
+        )
+    return folds
+
+
 def with_validation(
     fold: Fold, utterances: pd.DataFrame, share: float, seed: int = 0, groups: str | Sequence[str] | None = None
 ) -> Fold:

@@ -131,6 +131,14 @@ def test_a_split_is_honoured(table, name):
     assert (fold.train, fold.validation, fold.test) == (("a1", "a2"), ("b1", "b2"), ())
 
 
+def test_folds_of_the_user(table):
+    table.write_text(with_partitions("fold", "x", "x", "y", "y"), encoding="utf-8")
+    corpus = corpora.load("manifest", table)
+    assert list(corpus.utterances.columns) == [*corpora.COLUMNS, "fold"]
+    folds = splits.by_fold(corpus.utterances)
+    assert [(fold.name, fold.test) for fold in folds] == [("fold x", ("a1", "a2")), ("fold y", ("b1", "b2"))]
+
+
 @pytest.mark.parametrize(
     ("cells", "message"),
     [

@@ -31,7 +31,7 @@ def errors(root, deep=False):
 
 def test_names_are_parsed(tree):
     table = corpora.load("ravdess", tree, strict=False).utterances
-    assert list(table.columns) == [*corpora.COLUMNS, "intensity", "statement", "repetition"]
+    assert list(table.columns) == [*corpora.COLUMNS, "intensity", "statement", "repetition", "fold"]
     assert len(table) == 120
     row = table.set_index("id").loc["03-01-07-02-01-02-02"]
     assert (row["speaker"], row["gender"], row["label"], row["code"]) == ("Actor_02", "f", "disgusted", "07")
@@ -119,3 +119,10 @@ def test_untouched_stereo_files_are_noted():
     found = corpus.check()
     assert found["what"].str.contains("2 channels").sum() == 2
     assert found.loc[found["what"].str.contains("2 channels"), "level"].eq("note").all()
+
+
+def test_every_actor_is_in_one_fold(tree):
+    actors = sorted(actor for fold in ravdess.FOLDS.values() for actor in fold)
+    assert actors == list(ravdess.ACTORS)
+    table = corpora.load("ravdess", tree, strict=False).utterances
+    assert table.groupby("speaker")["fold"].unique().map(list).to_dict() == {"Actor_01": ["1"], "Actor_02": ["5"]}

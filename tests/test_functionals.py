@@ -9,7 +9,7 @@ import soundfile
 
 from serkit.errors import SerkitError
 from serkit.features import functionals
-from serkit.features.functionals import _is10_names, is10
+from serkit.features.functionals import _is10_names, egemaps, is10
 
 RATE = 16000
 
@@ -81,7 +81,7 @@ def test_a_result_that_is_not_a_number_is_an_error(monkeypatch):
         def process_signal(self, signal, sample_rate):  # noqa: ARG002
             return pd.DataFrame([[1.0, np.nan, 3.0]])
 
-    monkeypatch.setattr(functionals, "_extractor", Broken)
+    monkeypatch.setattr(functionals, "_extractor", lambda name: Broken())  # noqa: ARG005
     with pytest.raises(SerkitError, match=r"no number for 1 of 3 IS10 features of a signal of 0\.200 s"):
         is10(np.zeros(3200), RATE)
 
@@ -102,3 +102,11 @@ def test_after_tensorflow_the_process_lives(speech):
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     signal = np.random.default_rng(0).normal(0, 0.1, 16000).astype("float32")
     assert found == [str(is10(signal, 16000).sum()), "1582"]
+
+
+def test_egemaps(opensmile, speech):
+    values = egemaps(speech, RATE)
+    assert values.shape == (1, 88)
+    smile = opensmile.Smile(opensmile.FeatureSet.eGeMAPSv02, opensmile.FeatureLevel.Functionals)
+    np.testing.assert_array_equal(values, smile.process_signal(speech, RATE).to_numpy())
+    assert np.isfinite(egemaps(np.zeros(1600, np.float32), RATE)).all()

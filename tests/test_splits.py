@@ -340,3 +340,53 @@ def test_a_leaky_partition_is_taken_only_on_demand(utterances):
         splits.by_partition(leaky)
     fold = splits.by_partition(leaky, disjoint=False)
     assert [len(fold.train), len(fold.validation), len(fold.test)] == [8, 8, 8]
+
+
+@pytest.fixture
+def folded():
+    """RAVDESS' way: speakers of three folds, one of them of women only."""
+    fold_of = {"f1": "1", "m1": "1", "f2": "2", "f3": "2", "f4": "3", "m2": "3"}
+    rows = [
+        {"id": f"{speaker}-{label}", "speaker": speaker, "gender": speaker[0], "label": label, "fold": fold}
+        for speaker, fold in fold_of.items()
+        for label in ("sad", "happy")
+    ]
+    return pd.DataFrame(rows)
+
+
+def who(ids):
+    return sorted({name[:2] for name in ids})
+
+
+def test_each_fold_of_the_corpus_is_tested_once(folded):
+    folds = splits.by_fold(folded)
+    assert [(fold.name, who(fold.test)) for fold in folds] == [
+        ("fold 1", ["f1", "m1"]), ("fold 2", ["f2", "f3"]), ("fold 3", ["f4", "m2"])
+    ]  # fmt: skip
+    for fold in folds:
+        assert sorted(fold.train + fold.test) == sorted(folded["id"])
+        assert not fold.validation
+
+
+def test_a_woman_and_a_man_of_the_next_folds_validate(folded):
+    folds = splits.by_fold(folded, validation=2)
+    assert [who(fold.validation) for fold in folds] == [["f2", "m2"], ["f4", "m2"], ["f1", "m1"]]
+    for fold in folds:
+        assert len(fold.train) == 4
+        assert len(fold.validation) == 4, "all that they say"
+        assert not set(who(fold.validation)) & set(who(fold.train + fold.test))
+    unknown = splits.by_fold(folded.assign(gender=None), validation=3)
+    assert who(unknown[0].validation) == ["f2", "f3", "f4"]
+
+
+def test_folds_that_cannot_be_made(folded):
+    with pytest.raises(SerkitError, match="no folds of its own: fill the column fold"):
+        splits.by_fold(folded.drop(columns="fold"))
+    with pytest.raises(SerkitError, match="folds: 1; two or more"):
+        splits.by_fold(folded.assign(fold="1"))
+    with pytest.raises(SerkitError, match="4 speakers to validate, of 4 who are not tested"):
+        splits.by_fold(folded, validation=4)
+    with pytest.raises(SerkitError, match="1 utterance without a fold"):
+        splits.by_fold(folded.assign(fold=[None, *folded["fold"][1:]]))
+    with pytest.raises(SerkitError, match="share speakers: f1"):
+        splits.by_fold(folded.assign(fold=["2", *folded["fold"][1:]]))

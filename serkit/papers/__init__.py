@@ -28,9 +28,13 @@ parameter of the notebook:
 * ``note``: anything else that the table or its caption says.
 
 A new paper is a new folder: nothing else lists them.
+
+**cited.csv** has results of other papers that ours are shown beside (`cited`): the corpus, its classes and the division
+that they are of, the system, and where the number stands.
 """
 
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -241,6 +245,26 @@ def published(key: str) -> pd.DataFrame:
         SerkitError: there is no such paper.
     """
     return pd.concat([table(key, number).assign(table=number) for number in _tables(key)], ignore_index=True)
+
+
+def cited(corpus: str, classes: Iterable[str], division: str) -> pd.DataFrame:
+    """Read what others have reported for the same corpus, classes and division into training and test.
+
+    Args:
+        corpus: its name.
+        classes: labels, in any order.
+        division: "folds" for the folds that a corpus brings along (`serkit.splits.by_fold`).
+
+    Returns:
+        Columns row, metric, value (in unit), unit and source; no row where nobody has.
+
+    >>> cited("ravdess", ["angry", "happy", "sad", "neutral"], "folds").empty
+    True
+    """
+    table = pd.read_csv(Path(__file__).parent / "cited.csv")
+    same = (table["corpus"] == corpus) & (table["division"] == division)
+    same &= table["classes"].str.split().map(sorted).map(tuple) == tuple(sorted(classes))
+    return table.loc[same, ["row", "metric", "value", "unit", "source"]].reset_index(drop=True)
 
 
 def _read(path: Path) -> Paper:

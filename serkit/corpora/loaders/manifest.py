@@ -1,13 +1,14 @@
 """Any corpus, described by a table: own recordings, MSP-Podcast.
 
 The root is a CSV file, UTF-8, with the columns path, label and speaker, and optionally id, gender, session, style,
-partition (or split), valence, activation, dominance, text, start, end and note. Relative paths are relative to the CSV
-file. A label is kept as it is written, without the blanks about it. Where there is no id, the path without its suffix
-is the id. A partition is train, dev (or val, validation) or test; papers that divide a corpus by its partition use it.
+partition (or split), fold, valence, activation, dominance, text, start, end and note. Relative paths are relative to
+the CSV file. A label is kept as it is written, without the blanks about it. Where there is no id, the path without its
+suffix is the id. A partition is train, dev (or val, validation) or test; papers that divide a corpus by its partition
+use it. A fold is a name of the user's own, the same for all recordings of a speaker: each fold is tested once.
 
 Facts: what the table says; any sample rate, any number of channels (averaged on reading). One recording is one
 utterance: start and end only tell where in a dialogue it was. What stands in note is shown with the corpus' title.
-Extra columns: partition ("train", "dev", "test") and note, where the file has them.
+Extra columns: partition ("train", "dev", "test"), fold and note, where the file has them.
 """
 
 import math
@@ -28,13 +29,13 @@ Write a CSV file with one row a recording and give its path:
   path,label,speaker,gender
   recordings/anna_01.wav,happy,anna,f
 Columns: path, label, speaker; optional: id, gender (f or m), session, style (improvised or scripted), partition
-(train, val or test), valence, activation, dominance, text, start, end, note (what every result must say). Relative
-paths are relative to the CSV file."""
+(train, val or test), fold, valence, activation, dominance, text, start, end, note (what every result must say).
+Relative paths are relative to the CSV file."""
 SAMPLE_RATES = None
 STEREO = "note"
 
 REQUIRED = ("path", "label", "speaker")
-EXTRA = ("partition", "note")
+EXTRA = ("partition", "fold", "note")
 OPTIONAL = ("id", "gender", "session", "style", *NUMERIC, "text", *EXTRA)
 STYLES = {"improvised": "improvised", "scripted": "scripted", "": None}
 
@@ -46,8 +47,8 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
         root: the file.
 
     Returns:
-        The file, the utterances (columns of `serkit.corpora` and, where the file has them, partition and note), and
-        what was found wrong: a missing recording, an empty label, speaker or partition, a duplicate id or path, an
+        The file, the utterances (columns of `serkit.corpora` and, where the file has them, partition, fold and note),
+        and what was found wrong: a missing recording, an empty label, speaker or partition, a duplicate id or path, an
         unknown partition, gender or style, a number that is none. A row without a path, a row with too few or too many
         cells, and the second of two rows with one id are left out and named.
 
@@ -94,7 +95,9 @@ def _parse(cells: dict[str, str], where: str, problems: list[Problem]) -> dict:
     for name, what in (("label", "an empty class"), ("speaker", "an unknown speaker")):
         if not cells[name]:
             problems.append(Problem("error", f"empty {name}: {what}", where, f"fill the {name} in, or remove the row"))
-    row = {name: cells[name] or None for name in ("label", "speaker", "session", "text", "note") if name in cells}
+    row = {
+        name: cells[name] or None for name in ("label", "speaker", "session", "text", "fold", "note") if name in cells
+    }
     row |= {
         "code": row["label"],
         "gender": meaning_of(cells.get("gender", ""), GENDERS, "gender", where, problems),

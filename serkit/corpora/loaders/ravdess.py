@@ -4,8 +4,9 @@ Facts: 1440 files of 24 actors (odd numbers are men), 60 files an actor; 192 an 
 48 kHz WAV, or copies in FLAC or at 16 kHz; five files are stereo, and two files of Actor_07 are
 byte-identical. Only audio-only speech is loaded: video and song are left aside, with a note.
 
-Extra columns: intensity ("normal" or "strong"), statement (1 or 2), repetition (1 or 2).
-Source: Livingstone and Russo 2018.
+Extra columns: intensity ("normal" or "strong"), statement (1 or 2), repetition (1 or 2), and fold ("1" to "6"): the
+speaker folds of a published benchmark (`FOLDS`), which test each actor once.
+Sources: Livingstone and Russo 2018; Ma et al. 2024 (EmoBox), whose folds are read off its published lists.
 
 A file's name holds seven numbers: modality (03 audio only), channel (01 speech), emotion, intensity,
 statement, repetition, actor: 03-01-06-01-02-01-12.
@@ -53,6 +54,11 @@ EMOTIONS = {
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 INTENSITIES = {"01": "normal", "02": "strong"}
 ACTORS = tuple(range(1, 25))
+FOLDS = {
+    "1": (1, 11, 20, 21), "2": (4, 10, 12, 14), "3": (8, 9, 19, 23), "4": (3, 5, 7, 24), "5": (2, 15, 16, 18),
+    "6": (6, 13, 17, 22),
+}  # fmt: skip
+_FOLD_OF = {actor: fold for fold, actors in FOLDS.items() for actor in actors}
 IDENTICAL = ("03-01-03-01-02-01-07", "03-01-03-01-02-02-07")  # in the release itself
 _NAME = re.compile(r"(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)-(\d\d)")
 
@@ -79,8 +85,8 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
         root: the folder that holds Actor_01 to Actor_24, or Audio_Speech_Actors_01-24 with them in it.
 
     Returns:
-        The folder that holds the actors, the utterances (columns of `serkit.corpora`, intensity, statement and
-        repetition), and what was found wrong.
+        The folder that holds the actors, the utterances (columns of `serkit.corpora`, intensity, statement,
+        repetition and fold), and what was found wrong.
 
     Raises:
         SerkitError: there is no such folder, or no actor in it.
@@ -102,7 +108,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
             elif row:
                 rows[row["id"]] = row
     problems = _partial_problems(root, set(rows)) + problems
-    return root, utterance_table(rows.values(), extra=["intensity", "statement", "repetition"]), problems
+    return root, utterance_table(rows.values(), extra=["intensity", "statement", "repetition", "fold"]), problems
 
 
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
@@ -157,6 +163,7 @@ def _parse(path: Path, problems: list[Problem]) -> dict | None:
         "intensity": INTENSITIES[intensity],
         "statement": int(statement),
         "repetition": int(repetition),
+        "fold": _FOLD_OF[int(actor)],
     }
 
 

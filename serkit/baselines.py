@@ -1,0 +1,196 @@
+"""What a reader knows already: simple systems that every network is measured against.
+
+* The majority class, which hears nothing.
+* A linear support vector machine (SVM) on one vector an utterance: openSMILE's IS10 and eGeMAPS, or the statistics of
+  a network's own features over time. The last one shows what the network adds to its features.
+* The same with vectors that are z-normed **by speaker**, named so wherever they appear: mean and deviation come from
+  all utterances of a speaker, also of one who is tested, without their labels. A system that hears a new voice once
+  cannot do that.
+* For trajectories, linear regression on frames, and on means over a window with a delay.
+
+Scaling and the SVM's C see training speakers only. Validation speakers of a fold train too: nothing else is chosen.
+Everything is deterministic: there is no seed.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from serkit import features, metrics, report
+from serkit.errors import SerkitError, one_of
+from serkit.features import Features
+from serkit.splits import Fold
+
+MAJORITY = "majority class"
+BY_SPEAKER = ", by speaker"  # ends the names of SVMs on vectors that are z-normed by speaker
+C_GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # of a kernel whose diagonal is about 1
+GROUPS = 5  # parts of the training speakers, each left out once to choose C
+
+
+def summaries(store: Features, transform: Callable[[np.ndarray], np.ndarray] | None = None) -> pd.DataFrame:
+    """One vector an utterance: mean, standard deviation, 10th and 90th percentile of each feature over its frames.
+
+    Args:
+        store: stored features, (frames, dims) an utterance. Where each utterance has a single frame, as with IS10,
+            that is its vector.
+        transform: of an utterance's frames before anything is taken over them, such as a logarithm.
+
+    Returns:
+        One row an utterance, indexed by id: dims columns, or 4 dims, the means first.
+    """
+    single = (store.index["frames"] == 1).all()
+    rows = []
+    for name in store.index.index:
+        frames = np.asarray(store[name], np.float64)
+        frames = frames if transform is None else transform(frames)
+        low, high = ([], []) if single else np.percentile(frames, [10, 90], axis=0)
+        rows.append(frames[0] if single else np.concatenate([frames.mean(axis=0), frames.std(axis=0), low, high]))
+    return pd.DataFrame(rows, index=store.index.index)
+
+
+def names(vectors: Iterable[str], utterances: pd.DataFrame) -> list[str]:
+    """The baselines there are: the majority class, and for each kind of vectors an SVM, as they are and by speaker.
+
+    Args:
+        vectors: names of the kinds, such as "IS10".
+        utterances: a corpus table; where an utterance has no speaker, nothing is z-normed by speaker.
+    """
+    ways = ["", BY_SPEAKER] if utterances["speaker"].notna().all() else [""]
+    return [MAJORITY, *(f"SVM on {name}{way}" for name in vectors for way in ways)]
+
+
+def predict(
+    model: str, fold: Fold, vectors: dict[str, pd.DataFrame], utterances: pd.DataFrame, classes: Sequence[str]
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Train one baseline on a fold's training and validation speakers and test it.
+
+    Args:
+        model: one of `names`.
+        fold: what is trained on and tested.
+        vectors: name -> one row an utterance, indexed by id (see `summaries`).
+        utterances: a corpus table with columns id, speaker and label.
+        classes: the labels.
+
+    Returns:
+        The predictions of the tested utterances (`serkit.report.prediction_table`), and notes: the C of an SVM.
+
+    Raises:
+        SerkitError: there is no such baseline, or a training label is not among the classes.
+    """
+    one_of(model, names(vectors, utterances), "baseline")
+    table, known = utterances.set_index("id"), [*fold.train, *fold.validation]
+    labels = table.loc[known, "label"].to_numpy()
+    if strangers := sorted(set(labels) - set(classes)):
+        raise SerkitError(f"labels {strangers} are trained on and not among the classes {list(classes)}")
+    if model == MAJORITY:
+        shares = [np.mean(labels == label) for label in classes]
+        return report.prediction_table(fold.test, table, classes, np.tile(shares, (len(fold.test), 1))), {}
+    rows = vectors[model.removeprefix("SVM on ").removesuffix(BY_SPEAKER)]
+    if model.endswith(BY_SPEAKER):
+        rows = z_norm_by_speaker(rows, table["speaker"])
+    speakers = table.loc[known, "speaker"].fillna(pd.Series(known, known)).to_numpy()
+    scores, penalty = _linear_svm(rows.loc[known].to_numpy(), labels, speakers, rows.loc[list(fold.test)].to_numpy())
+    scores = scores.reindex(columns=list(classes), fill_value=scores.min(axis=None) - 1)  # what training lacks
+    return report.prediction_table(fold.test, table, classes, scores), {"C": penalty}
+
+
+def z_norm_by_speaker(vectors: pd.DataFrame, speakers: pd.Series) -> pd.DataFrame:
+    """Give each speaker's own utterances mean 0 and standard deviation 1 in every column.
+
+    Args:
+        vectors: one row an utterance, indexed by id.
+        speakers: of utterances, indexed by id; utterances that are not in it have no part.
+
+    Returns:
+        The rows of those in `speakers`, no value beyond 10; a speaker's single utterance is all 0.
+    """
+    rows = vectors.loc[speakers.index]
+    parts = [features.standardise(part, part) for _, part in rows.groupby(speakers)]
+    ids = [name for _, part in rows.groupby(speakers) for name in part.index]
+    return pd.DataFrame(np.concatenate(parts), index=ids).loc[rows.index]
+
+
+def _linear_svm(
+    training: np.ndarray, labels: np.ndarray, speakers: np.ndarray, tested: np.ndarray
+) -> tuple[pd.DataFrame, float]:
+    """Scores of a linear SVM, and its C, the one with the best UA on training speakers who were left out.
+
+    Args:
+        training: vectors, (utterances, dims).
+        labels: of these, (utterances,).
+        speakers: of these, (utterances,).
+        tested: vectors, (tested, dims).
+
+    Returns:
+        One row a tested vector and a column a label; and C. Of equally good ones the least.
+    """
+    from sklearn.metrics import make_scorer
+    from sklearn.model_selection import GridSearchCV, GroupKFold
+    from sklearn.svm import SVC
+
+    scaled, tested = (features.standardise(rows, training).astype(np.float64) for rows in (training, tested))
+    # Products of all pairs are computed once for all C and parts; SVC alone would do it again for each.
+    kernel, tested_kernel = (rows @ scaled.T / scaled.shape[1] for rows in (scaled, tested))
+    svm, penalty = SVC(kernel="precomputed", break_ties=True), C_GRID[len(C_GRID) // 2]
+    groups = min(GROUPS, len(set(speakers)))
+    parts = list(GroupKFold(groups).split(kernel, labels, speakers)) if groups > 1 else []
+    parts = [part for part in parts if len(set(labels[part[0]])) > 1]
+    if parts:
+        search = GridSearchCV(svm, {"C": C_GRID}, scoring=make_scorer(metrics.ua), cv=parts, refit=False)
+        penalty = search.fit(kernel, labels).best_params_["C"]
+    svm.set_params(C=penalty).fit(kernel, labels)
+    scores = svm.decision_function(tested_kernel)
+    scores = np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+    return pd.DataFrame(scores, columns=svm.classes_), float(penalty)
+
+
+def linear_trajectory(
+    training: Sequence[tuple[np.ndarray, np.ndarray]],
+    tested: Sequence[np.ndarray],
+    delays: Sequence[int] = (0,),
+    window: int = 1,
+) -> tuple[list[np.ndarray], int]:
+    """Predict a trajectory by linear regression on the frames of its recording.
+
+    Raters are late: with a delay of d, what is said at a frame is rated d frames later.
+
+    Args:
+        training: a recording each: features (frames, dims) and what to predict (frames,).
+        tested: features of further recordings.
+        delays: in frames; the one whose predictions have the highest CCC in training is taken.
+        window: frames, centred, whose mean takes a frame's place; 1 takes frames as they are.
+
+    Returns:
+        Predictions (frames,) for each of `tested`, moved back by the delay; and the delay.
+
+    Raises:
+        SerkitError: nothing to train on, features and targets of different lengths, or a window or delay below its
+            least value.
+    """
+    from scipy.ndimage import uniform_filter1d
+    from sklearn.linear_model import LinearRegression
+
+    if not training or any(len(frames) != len(target) for frames, target in training):
+        raise SerkitError("trajectories need a recording or more, each with as many targets as frames")
+    if window < 1 or not delays or min(delays) < 0:
+        raise SerkitError(f"a window has 1 frame or more and a delay 0 or more; got {window} and {list(delays)}")
+
+    def smoothed(frames: np.ndarray) -> np.ndarray:
+        return uniform_filter1d(np.asarray(frames, np.float64), window, axis=0, mode="nearest")
+
+    together = np.concatenate([smoothed(frames) for frames, _ in training])
+    targets = [np.concatenate([_earlier(target, delay) for _, target in training]) for delay in delays]
+    fitted = LinearRegression().fit(together, np.stack(targets, axis=1))  # one line for each delay
+    agreement = [metrics.ccc(*pair) for pair in zip(targets, fitted.predict(together).T, strict=True)]
+    best = int(np.argmax(agreement))
+    return [_earlier(fitted.predict(smoothed(frames))[:, best], -delays[best]) for frames in tested], delays[best]
+
+
+def _earlier(values: np.ndarray, frames: int) -> np.ndarray:
+    """Move a trajectory to an earlier time (later where `frames` is negative); its ends are held.
+
+    >>> _earlier(np.array([1.0, 2.0, 3.0]), 1), _earlier(np.array([1.0, 2.0, 3.0]), -1)
+    (array([2., 3., 3.]), array([1., 1., 2.]))
+    """
+    return values[np.clip(np.arange(len(values)) + frames, 0, len(values) - 1)]
