@@ -443,8 +443,6 @@ def _under(conditions: dict) -> Iterator[None]:
         keras.config.set_dtype_policy(conditions["dtype_policy"])
 
     training.limit_threads()
-    if not gc.get_freeze_count():
-        gc.freeze()  # the libraries' million objects stay anyway: looking through them at every run takes half a second
     _keep_dask_off_our_random_numbers()
     _shorten_collections()
     keras.utils.clear_session()  # or memory grows with every run; it forgets the policy too
