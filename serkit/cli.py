@@ -62,7 +62,8 @@ def main() -> None:
 def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jobs, workers, scheduler, out) -> None:
     """Run the notebooks of PAPERs and write tables, figures and executed notebooks.
 
-    When no PAPER is named, all are run, the quickest first. With no --corpus, each paper runs on the miniature of its corpus: small, synthetic, written on the spot.
+    When no PAPER is named, all are run, the quickest first. With no --corpus, each runs on the miniature of its corpus:
+    small, synthetic, written on the spot.
     """
     from tqdm import tqdm
 
