@@ -20,6 +20,7 @@ import matplotlib.image
 import nbformat
 import pandas as pd
 import pytest
+from IPython.core.displayhook import CapturingDisplayHook
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from matplotlib import pyplot as plt
@@ -181,11 +182,14 @@ class _Here:
             warnings.resetwarnings()
             for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
                 warnings.simplefilter("ignore", category)
+            last = []  # what the cell ends with
+            client.shell.display_trap.hook = CapturingDisplayHook(client.shell, last)
             done = client.shell.run_cell(cell.source, store_history=True)
         cell.execution_count = done.execution_count
         streams = {"stdout": captured.stdout, "stderr": captured.stderr}
         cell.outputs = [new_output("stream", name=name, text=text) for name, text in streams.items() if text]
         cell.outputs += [new_output("display_data", one.data, metadata=one.metadata or {}) for one in captured.outputs]
+        cell.outputs += [new_output("execute_result", **one, execution_count=done.execution_count) for one in last]
         error = done.error_before_exec or done.error_in_exec
         if error is not None:
             said = {"ename": type(error).__name__, "evalue": str(error), "traceback": traceback.format_exception(error)}
