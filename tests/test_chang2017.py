@@ -37,7 +37,7 @@ GIVEN = {"learning_rates": [0.01] * 4}  # at 0.001, two epochs leave all answers
 ONE = {"models": ["BasicCNN"], "shares": [], "other_targets": []} | dict(
     zip(PER_MODEL, ([32], [0.001], [16], [5], [4]), strict=True)
 )
-LEARN = {"models": ["BasicDCGAN"], "shares": [], "other_targets": []} | dict(
+LEARN = {"models": ["BasicDCGAN"], "shares": [], "other_targets": [], "known": ["spectrogram"]} | dict(
     zip(PER_MODEL, ([64], [0.001], [16], [5], [12]), strict=True)
 )
 SCORES = ("five", "three", "accepted_share", "with_answers", "ACCURACIES", "MEASURES", "scores_of")
@@ -879,6 +879,7 @@ def test_why_there_is_no_interval_is_shown_where_there_is_none(speakers, shown, 
     found = []
     run_cell("chang2017", "def score_table(", definitions(
         "chang2017", *SCORES, predictions=told, results=results,
+        baseline_predictions=told.assign(model="majority class"),
     ) | {"display": lambda *those: found.extend(one.data for one in those if hasattr(one, "data"))})  # fmt: skip
     assert found == shown
 
