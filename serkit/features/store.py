@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import sys
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -25,11 +26,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serkit import audio, files, fingerprints
+from serkit import audio, files, fingerprints, planning
 from serkit.errors import SerkitError
 from serkit.progress import track
 
 PART, PART_BYTES = 64, 2**26  # utterances in a part, and bytes of audio after which it is full
+TIME = "seconds.json"  # in a store's folder; what a plan reckons with
 NAMED = 5  # bad utterances that an error names before it only counts
 
 
@@ -134,19 +136,29 @@ def extract(
         raise SerkitError(f"settings of {front_end.__name__} must be plain values ({error}), got {settings}") from error
     wrong = _wrong(final)
     if not wrong:
-        return Features(final)
+        return _planned(Features(final))
     if final.is_dir():
         print(f"{final} is damaged ({wrong}): its features are made anew", file=sys.stderr)
     building = final.with_name(final.name + ".partial")
     try:
-        parts = _extract_all(utterances, front_end, settings, sample_rate, read, workers, building)
+        parts, seconds = _extract_all(utterances, front_end, settings, sample_rate, read, workers, building)
         with files.atomic(final, stands=lambda path: not _wrong(path)) as folder:
             _assemble(parts, hashes, about, folder)
+            (folder / TIME).write_text(json.dumps({"processor seconds": seconds}), encoding="utf-8")
     except FileNotFoundError:
         if _wrong(final):  # else another process has finished meanwhile, and removed the parts
             raise
     shutil.rmtree(building, ignore_errors=True)
-    return Features(final)
+    return _planned(Features(final))
+
+
+def _planned(stored: Features) -> Features:
+    """The same; where a plan is made, it learns how long the extraction took, if that is known."""
+    if planning.active() and (stored.directory / TIME).is_file():
+        seconds = json.loads((stored.directory / TIME).read_text(encoding="utf-8"))["processor seconds"]
+        name = stored.directory.name.rpartition("-")[0]
+        planning.note(features=name, seconds=seconds / (os.cpu_count() or 1), store=str(stored.directory))
+    return stored
 
 
 def _wrong(final: Path) -> str:
@@ -165,8 +177,10 @@ def _extract_all(
     read: Callable,
     workers: int | None,
     building: Path,
-) -> list[Path]:
-    """Write the parts that are missing; returns where all are.
+) -> tuple[list[Path], float]:
+    """Write the parts that are missing; returns where all are, and seconds of one processor that all took.
+
+    For parts that were there, as long as the others is reckoned.
 
     Raises:
         SerkitError: utterances cannot be used; nothing else is left out.
@@ -177,12 +191,15 @@ def _extract_all(
     waiting = [(path, part) for path, part in jobs if not _holds(path, list(part["id"]))]
     count = min(workers or os.cpu_count() or 1, max(len(waiting), 1))
     done = Parallel(n_jobs=count, return_as="generator_unordered")(
-        delayed(_extract_part)(
+        delayed(_timed_part)(
             path, list(zip(part["id"], part["path"], strict=True)), read, front_end, settings, sample_rate
         )
         for path, part in waiting
     )
-    bad = [problem for problems in track(done, f"{front_end.__name__}", len(waiting)) for problem in problems]
+    bad, seconds = [], 0.0
+    for problems, taken in track(done, f"{front_end.__name__}", len(waiting)):
+        bad += problems
+        seconds += taken
     if bad:
         shown = "\n  ".join(sorted(bad)[:NAMED])
         more = f"\n  and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
@@ -190,7 +207,8 @@ def _extract_all(
             f"{len(bad)} of {len(utterances)} utterances cannot be used; mend them or leave their rows out:"
             f"\n  {shown}{more}"
         )
-    return [path for path, _ in jobs]
+    new = sum(len(part) for _, part in waiting)
+    return [path for path, _ in jobs], seconds * len(utterances) / new if new else 0.0
 
 
 def _holds(path: Path, names: list[str]) -> bool:
@@ -257,6 +275,12 @@ def _extract_part(
         with files.atomic(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)
     return problems
+
+
+def _timed_part(*arguments) -> tuple[list[str], float]:
+    """`_extract_part`, and seconds that it took."""
+    began = time.perf_counter()
+    return _extract_part(*arguments), time.perf_counter() - began
 
 
 def _assemble(parts: list[Path], hashes: list[str], about: dict, folder: Path) -> None:
