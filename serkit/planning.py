@@ -140,6 +140,13 @@ def note(**record: Any) -> None:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
+def _note_stores(stores: Sequence) -> None:
+    """Add to the plan how long the extraction of each of a notebook's stores took, where that is known."""
+    for stored in {one.directory: one for one in stores}.values():
+        if stored.seconds is not None:
+            note(features=stored.directory.name.rpartition("-")[0], seconds=stored.seconds / (os.cpu_count() or 1))
+
+
 def read(path: Path) -> list[dict]:
     """The records of a plan.
 
@@ -200,7 +207,7 @@ def table(records: Sequence[dict]) -> pd.DataFrame:
             features, each store once) is multiplied.
     """
     runs = [record for record in records if "what" in record]
-    stores = {record["store"]: record for record in records if "features" in record}.values()
+    stores = [record for record in records if "features" in record]
     extracted = {"found": 1, "to do": 0, "bytes": 0}
     features = [
         {"what": f"features: {one['features']}", "seconds": one["seconds"], "grows": one["seconds"], **extracted}
@@ -265,7 +272,8 @@ def run_cells(notebook: Any, cwd: Path) -> None:
     plan = Path(os.environ["SERKIT_PLAN"])
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     studies = [number for number, cell in enumerate(cells) if CALLS in cell.source]
-    size = "from serkit import planning\n"
+    size = "from serkit import features, planning\n"
+    size += "planning._note_stores([one for one in globals().values() if isinstance(one, features.Features)])\n"
     size += "planning.note(**planning.full_size(speech, globals().get('utterances', speech.utterances)) or {})"
     notebook.cells = [*cells[: studies[-1] + 1], nbformat.v4.new_code_cell(size)]
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(cwd)}})

@@ -152,10 +152,9 @@ def test_totals_are_shared_among_processes(monkeypatch):
 def test_extraction_counts_once_a_store_at_full_size(plan, tmp_path, random):
     path = tmp_path / "a.wav"
     audio.write(path, random.uniform(-0.5, 0.5, 16000), 16000)
-    for _ in range(2):  # the second time it is found
-        features.extract(
-            pd.DataFrame({"id": ["a"], "path": [str(path)]}), slow_front_end, directory=tmp_path, workers=1
-        )
+    utterances = pd.DataFrame({"id": ["a"], "path": [str(path)]})
+    one, again = (features.extract(utterances, slow_front_end, directory=tmp_path, workers=1) for _ in range(2))
+    planning._note_stores([one, again])
     study.Study(tmp_path / "runs", wait).complete([{"model": "a", "fold": 0, "seed": 0}])
     table = planning.table([*planning.read(plan), {"factor": 1000.0, "said": "more"}]).set_index("study")
     assert list(table.index) == ["features: slow_front_end", "runs"]

@@ -26,12 +26,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serkit import audio, files, fingerprints, planning
+from serkit import audio, files, fingerprints
 from serkit.errors import SerkitError
 from serkit.progress import track
 
 PART, PART_BYTES = 64, 2**26  # utterances in a part, and bytes of audio after which it is full
-TIME = "seconds.json"  # in a store's folder; what a plan reckons with
+TIME = "seconds.json"  # in a store's folder
 NAMED = 5  # bad utterances that an error names before it only counts
 
 
@@ -82,6 +82,12 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def seconds(self) -> float | None:
+        """That extraction took of one processor; None where it was not kept."""
+        path = self.directory / TIME
+        return json.loads(path.read_text(encoding="utf-8"))["processor seconds"] if path.is_file() else None
 
     @property
     def fingerprint(self) -> str:
@@ -136,7 +142,7 @@ def extract(
         raise SerkitError(f"settings of {front_end.__name__} must be plain values ({error}), got {settings}") from error
     wrong = _wrong(final)
     if not wrong:
-        return _planned(Features(final))
+        return Features(final)
     if final.is_dir():
         print(f"{final} is damaged ({wrong}): its features are made anew", file=sys.stderr)
     building = final.with_name(final.name + ".partial")
@@ -149,16 +155,7 @@ def extract(
         if _wrong(final):  # else another process has finished meanwhile, and removed the parts
             raise
     shutil.rmtree(building, ignore_errors=True)
-    return _planned(Features(final))
-
-
-def _planned(stored: Features) -> Features:
-    """The same; where a plan is made, it learns how long the extraction took, if that is known."""
-    if planning.active() and (stored.directory / TIME).is_file():
-        seconds = json.loads((stored.directory / TIME).read_text(encoding="utf-8"))["processor seconds"]
-        name = stored.directory.name.rpartition("-")[0]
-        planning.note(features=name, seconds=seconds / (os.cpu_count() or 1), store=str(stored.directory))
-    return stored
+    return Features(final)
 
 
 def _wrong(final: Path) -> str:
