@@ -243,14 +243,15 @@ def test_workers_give_the_same_table(tmp_path):
     assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 2, 4, 6]
 
 
+rings = []
+
+
 class Ring:
     """Held by nothing but itself."""
 
-    made = []
-
     def __init__(self):
         self.ring = self
-        Ring.made.append(weakref.ref(self))
+        rings.append(weakref.ref(self))
 
 
 def leaving_garbage(seed):
@@ -262,7 +263,7 @@ def test_what_runs_leave_is_collected_and_what_was_there_before_is_not_looked_at
     modules = len(gc.get_objects())
     study.Study(tmp_path, leaving_garbage).complete(study.grid(seed=[0, 1]))
     assert gc.get_freeze_count() > modules / 2
-    assert Ring.made[0]() is None
+    assert rings[0]() is None
 
 
 def draws(seed):
