@@ -2,6 +2,8 @@
 
 import os
 
+THREADS = {"tensorflow": "2", "jax": "2", "torch": "1"}  # that each backend computes with; see training.limit_threads
+
 
 def accelerators() -> list[str]:
     """The GPUs that Keras' backend uses, by name; none where it computes on the processor."""

@@ -11,7 +11,7 @@ from serkit.errors import SerkitError, one_of
 
 
 def limit_threads() -> int:
-    """Compute on the same number of threads everywhere, and return it: 2, or ``$SERKIT_THREADS``.
+    """Compute on the same number of threads everywhere, and return it: 2 (PyTorch: 1), or ``$SERKIT_THREADS``.
 
     Called before anything is computed; so the memory of a GPU is shared from here on, too (`devices.share_memory`).
 
@@ -19,18 +19,22 @@ def limit_threads() -> int:
     digits, which training makes grow. With a fixed number a run gives the same numbers whatever runs beside it, and on
     machines with more or fewer cores. Many runs side by side use many cores; see ``--workers`` and ``--jobs``.
 
+    NumPy's and SciPy's BLAS get one thread: theirs wait for one another without giving up their cores, and two took 4
+    to 10 times as long as one as soon as another process had work. So do PyTorch's, where one thread is the default.
+
     Raises:
         SerkitError: ``$SERKIT_THREADS`` is no whole number of at least 1.
     """
     import threadpoolctl
 
-    given = os.environ.get("SERKIT_THREADS", "2")
+    backend = keras.backend.backend()
+    given = os.environ.get("SERKIT_THREADS", devices.THREADS.get(backend, "2"))
     if not given.isdigit() or int(given) < 1:
         raise SerkitError(f"SERKIT_THREADS is {given!r}: give a whole number of at least 1")
     threads = int(given)
     devices.share_memory()
-    threadpoolctl.threadpool_limits(threads)
-    backend = keras.backend.backend()
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of those that are loaded later
+    threadpoolctl.threadpool_limits({"blas": 1, "openmp": threads})
     if backend == "tensorflow":
         import tensorflow as tf
 

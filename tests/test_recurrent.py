@@ -7,7 +7,7 @@ from keras import ops
 from layer_checks import check_layer
 
 from serkit.errors import SerkitError
-from serkit.layers import LSTM, AdvancedGRU, AdvancedLSTM, WeightedPooling
+from serkit.layers import LSTM, AdvancedGRU, AdvancedLSTM, WeightedPooling, recurrent
 
 BATCH, LENGTH, FEATURES, UNITS = 4, 13, 3, 6
 STEPS = (5, 3, 1)
@@ -293,6 +293,22 @@ def gradients_of(layer, x, mask):
     outputs = model.predict([x, mask], verbose=0)
     model.train_on_batch([x, mask], factors)
     return outputs, [old - new for old, new in zip(before, model.get_weights(), strict=True)]
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere there is one way")
+@pytest.mark.parametrize(("combination", "steps"), [("learned", (5, 3, 1)), ("mean", (5, 3, 1)), ("learned", (4, 2))])
+def test_blocks_in_one_operation_have_the_gradients_of_those_written_out(combination, steps, inputs, mask, monkeypatch):
+    def result():
+        layer = with_large_weights(AdvancedLSTM(UNITS, steps, combination, return_sequences=True))
+        return gradients_of(layer, inputs, mask)
+
+    outputs, slopes = result()
+    monkeypatch.setattr(recurrent, "_in_one_operation", lambda *_: False)
+    due, due_slopes = result()
+    np.testing.assert_allclose(outputs, due, atol=1e-6)
+    for slope, due_slope in zip(slopes, due_slopes, strict=True):
+        assert np.abs(due_slope).max() > 1e-3
+        np.testing.assert_allclose(slope, due_slope, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="elsewhere it is the layer of Keras itself")

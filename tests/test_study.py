@@ -1,5 +1,6 @@
 """Studies: stored once, found again, whole or absent, in this process and on workers."""
 
+import gc
 import json
 import os
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -239,6 +241,29 @@ def test_killed_in_the_middle_then_only_the_rest_is_done(tmp_path):
 def test_workers_give_the_same_table(tmp_path):
     subprocess.run([sys.executable, str(write_script(tmp_path, workers=2, pause=0))], check=True)
     assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 2, 4, 6]
+
+
+rings = []
+
+
+class Ring:
+    """Held by nothing but itself."""
+
+    def __init__(self):
+        self.ring = self
+        rings.append(weakref.ref(self))
+
+
+def leaving_garbage(seed):
+    Ring()
+    return run("small", seed)
+
+
+def test_what_runs_leave_is_collected_and_what_was_there_before_is_not_looked_at(tmp_path):
+    modules = len(gc.get_objects())
+    study.Study(tmp_path, leaving_garbage).complete(study.grid(seed=[0, 1]))
+    assert gc.get_freeze_count() > modules / 2
+    assert rings[0]() is None
 
 
 def draws(seed):

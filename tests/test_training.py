@@ -50,6 +50,17 @@ def test_threads_are_fixed_before_anything_is_computed():
     assert outcome(SERKIT_THREADS="3", TF_NUM_INTRAOP_THREADS="4", OMP_NUM_THREADS="4") == plain
 
 
+def test_linear_algebra_gets_one_thread():
+    import scipy.linalg  # noqa: F401  (it has a BLAS of its own)
+    import threadpoolctl
+
+    training.limit_threads()
+    pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]
+    assert pools
+    assert {pool["num_threads"] for pool in pools} == {1}
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"  # of those that are loaded later
+
+
 def test_a_number_of_threads_that_is_none(monkeypatch):
     monkeypatch.setenv("SERKIT_THREADS", "all")
     with pytest.raises(SerkitError, match="SERKIT_THREADS is 'all'"):

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from serkit.errors import SerkitError, one_of
@@ -123,6 +124,10 @@ class _Block(keras.layers.Layer):
                 name="combination_kernel", shape=(self.units, 1), initializer=combination
             )
 
+    def run(self, recurrence: keras.layers.RNN, inputs: Any) -> Any:
+        """Over all blocks, (B, blocks, max(T) D), from zero states: (B, blocks, max(T) units)."""
+        return recurrence(inputs)
+
     def project(self, inputs: Any, bias: Any) -> list:
         """Project a block, (B, max(T) D), at once; return its frames, each (B, gates units)."""
         projected = ops.matmul(ops.reshape(inputs, (-1, self.features)), self.kernel) + bias
@@ -143,7 +148,6 @@ class _Block(keras.layers.Layer):
 class _LSTMBlock(_Block):
     gates = 4  # input, forget, candidate, output: the order of keras.layers.LSTM
     states = 2
-    prepared = None  # weights for TensorFlow's operation, while it is used
 
     def __init__(self, owner: "AdvancedLSTM"):
         super().__init__(owner)
@@ -158,8 +162,6 @@ class _LSTMBlock(_Block):
 
     def call(self, inputs: Any, states: list) -> tuple[Any, list]:
         hidden, cell = states  # h' and C', each (B, units)
-        if self.prepared is not None:
-            return self.call_in_one_operation(inputs, hidden, cell)
         hiddens, cells = [], []
         for frame in self.project(inputs, self.bias):
             gates = frame + ops.matmul(hidden, self.recurrent_kernel)
@@ -172,22 +174,66 @@ class _LSTMBlock(_Block):
             hiddens.append(hidden)
         return ops.concatenate(hiddens, axis=-1), [self.combine(hiddens), cell]  # (11), (12)
 
-    def prepare(self) -> None:
-        """Bring the weights into the order of TensorFlow's operation, once for all blocks."""
-        weights = _for_one_operation(self.kernel, self.recurrent_kernel, self.bias)
-        outputs = (ops.split(weight, 4, axis=-1)[3] for weight in (self.kernel, self.recurrent_kernel, self.bias))
-        self.prepared = (*weights, *outputs)
+    def run(self, recurrence: keras.layers.RNN, inputs: Any) -> Any:
+        """Over all blocks; where TensorFlow has its operation, in a loop of few operations a block.
 
-    def call_in_one_operation(self, inputs: Any, hidden: Any, cell: Any) -> tuple[Any, list]:
-        """The same. The operation gives all cells; only the last output needs their combination."""
-        weights, bias, kernel, recurrent_kernel, output_bias = self.prepared
-        frames = ops.transpose(ops.reshape(inputs, (-1, self.frames, self.features)), (1, 0, 2))
-        hiddens, cells = _run_in_one_operation(frames, weights, bias, hidden, cell)
-        hiddens, cells = ops.unstack(hiddens, self.frames), ops.unstack(cells, self.frames)
-        cell = self.combine(cells)  # (8), (9)
-        o = ops.matmul(frames[-1], kernel) + ops.matmul(hiddens[-2], recurrent_kernel) + output_bias
-        hiddens = [*hiddens[:-1], ops.sigmoid(o) * ops.tanh(cell)]  # (10)
-        return ops.concatenate(hiddens, axis=-1), [self.combine(hiddens), cell]  # (11), (12)
+        The operation gives all hidden states and cells of a block; only the last output needs their combination.
+        """
+        if self.frames == 1 or not _in_one_operation(self.units, self.compute_dtype):
+            return super().run(recurrence, inputs)
+        import tensorflow as tf
+
+        weights, bias = _for_one_operation(self.kernel, self.recurrent_kernel, self.bias)
+        kernel, recurrent_kernel, output_bias = (
+            ops.split(weight, 4, axis=-1)[3] for weight in (self.kernel, self.recurrent_kernel, self.bias)
+        )
+        batch, count = ops.shape(inputs)[:2]
+        frames = ops.reshape(inputs, (batch, count, self.frames, self.features))
+        frames = ops.transpose(frames, (1, 2, 0, 3))  # (blocks, max(T), B, D)
+        projected = ops.matmul(frames[:, -1], kernel) + output_bias
+
+        def one_block(number: Any, hidden: Any, cell: Any, outputs: Any) -> tuple:
+            hiddens, cells = _run_in_one_operation(given.read(number), weights, bias, hidden, cell)
+            cell = self.combine_all(cells)  # (8), (9)
+            o = ops.sigmoid(last.read(number) + ops.matmul(hiddens[-2], recurrent_kernel))
+            hiddens = ops.concatenate([hiddens[:-1], (o * ops.tanh(cell))[None]], axis=0)  # (10)
+            return number + 1, self.combine_all(hiddens), cell, outputs.write(number, hiddens)  # (11), (12)
+
+        given, last, outputs = (tf.TensorArray(tf.float32, count) for _ in range(3))
+        given, last = given.unstack(frames), last.unstack(projected)
+        zeros = ops.zeros((batch, self.units))
+        begin = (0, zeros, zeros, outputs)
+        *_, outputs = tf.while_loop(lambda number, *_: number < count, one_block, begin, maximum_iterations=count)
+        outputs = ops.transpose(outputs.stack(), (2, 0, 1, 3))  # (B, blocks, max(T), units)
+        return ops.reshape(outputs, (batch, count, self.frames * self.units))
+
+    def combine_all(self, states: Any) -> Any:
+        """`combine` in fewer operations of TensorFlow: all states, (max(T), B, units), those not in T with weight 0."""
+        import tensorflow as tf
+
+        count = self.frames
+        combined = np.array([[step in self.steps] for step in range(count, 0, -1)])  # (max(T), 1)
+        if not self.learned:
+            weights = tf.constant(combined.T / len(self.steps), "float32")
+            return tf.reshape(tf.matmul(weights, tf.reshape(states, (count, -1))), (-1, self.units))
+        left_out = np.where(combined, 0, -np.inf).astype("float32")
+
+        @tf.custom_gradient
+        def weighted(states: Any, kernel: Any) -> tuple:
+            flat = tf.reshape(states, (-1, self.units))
+            scores = tf.reshape(tf.matmul(flat, kernel), (count, -1)) + left_out  # W . C_T
+            weights = tf.exp(scores - tf.reduce_max(scores, axis=0))
+            weights = (weights / tf.reduce_sum(weights, axis=0))[..., None]  # softmax over T
+            mean = tf.reduce_sum(weights * states, axis=0)
+
+            def gradient(g: Any) -> tuple:
+                of_scores = weights * tf.reduce_sum((states - mean) * g, axis=-1, keepdims=True)
+                of_kernel = tf.matmul(flat, tf.reshape(of_scores, (-1, 1)), transpose_a=True)
+                return weights * g + of_scores * kernel[:, 0], of_kernel
+
+            return mean, gradient
+
+        return weighted(states, tf.convert_to_tensor(self.combination_kernel))
 
 
 class _GRUBlock(_Block):
@@ -305,13 +351,7 @@ class _AdvancedRecurrent(keras.layers.Layer):
         blocks = (length + frames - 1) // frames
         if frames > 1:
             inputs = ops.pad(inputs, ((0, 0), (0, frames - 1), (0, 0)))[:, : blocks * frames]
-        block = self.recurrence.cell
-        if isinstance(block, _LSTMBlock) and frames > 1 and _in_one_operation(self.units, self.compute_dtype):
-            block.prepare()
-        try:
-            outputs = self.recurrence(ops.reshape(inputs, (batch, blocks, frames * features)))
-        finally:
-            block.prepared = None
+        outputs = self.recurrence.cell.run(self.recurrence, ops.reshape(inputs, (batch, blocks, frames * features)))
         return ops.reshape(outputs, (batch, blocks * frames, self.units))[:, :length]
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
