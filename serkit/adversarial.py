@@ -17,6 +17,7 @@ sigmoid is rounded to 0 or 1. The classifiers' is the cross entropy of a softmax
 is given.
 """
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -170,6 +171,19 @@ class AlternatingTraining:
         self._weights = {id(variable) for variable in _unique("weights", models)}
         self._everything = [*self._variables, *_unique("variables", self.optimizers.values())]
         self._compiled = _COMPILED[backend](self)
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Everything that learns: weights, moving statistics, dropout's seeds and the optimisers' values."""
+        return list(self._everything)
+
+    def to_json(self) -> str:
+        """What tells it from another one, as of a `keras.Model`: networks, optimisers and loss."""
+        models = {"trunk": self.trunk, "real": self.real, "generator": self.generator, **self.heads}
+        parts = {name: model.to_json() for name, model in models.items() if model is not None}
+        settings = [optimizer.get_config() for optimizer in self.optimizers.values()]
+        loss = [type(self.loss).__name__, getattr(self.loss, "get_config", dict)()]
+        return json.dumps([parts, settings, loss], default=repr)
 
     def step(self, labelled: Any, targets: dict, unlabelled: Any = None, noise: Any = None) -> dict[str, float]:
         """One round of updates.

@@ -4,14 +4,18 @@ import os
 
 from serkit.errors import SerkitError
 
+THREADS = {"tensorflow": 2, "jax": 2, "torch": 1}  # that each backend computes with; see training.limit_threads
+
 
 def threads() -> int:
-    """How many threads a process computes with: 2, or ``$SERKIT_THREADS``.
+    """How many threads Keras' backend computes with: ``$SERKIT_THREADS``, or what is best for it.
 
     Raises:
         SerkitError: ``$SERKIT_THREADS`` is no whole number of at least 1.
     """
-    given = os.environ.get("SERKIT_THREADS", "2")
+    import keras
+
+    given = os.environ.get("SERKIT_THREADS", str(THREADS.get(keras.backend.backend(), 2)))
     if not given.isdigit() or int(given) < 1:
         raise SerkitError(f"SERKIT_THREADS is {given!r}: give a whole number of at least 1")
     return int(given)

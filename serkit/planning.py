@@ -3,8 +3,9 @@
 ``$SERKIT_PLAN`` names the file of a plan that is being made. A notebook is then executed up to its last study, into a
 folder that is thrown away; a study does none of its runs, and notes what they take: the mean of the stored runs that
 differ in fold and seed only, else that of one run in which every training is cut short (`Trial`). Features are
-extracted for real, and kept. Expected times are estimates: a stopping rule may end training sooner, a compiled network
-may serve several runs, and other work on the machine counts.
+extracted for real, and kept; how long that took is known of each store, and counts at full size. Expected times are
+estimates: a stopping rule may end training sooner, a compiled network may serve several runs, and other work on the
+machine counts.
 """
 
 import json
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 STEPS, EPOCHS = 3, 2  # of a training that is cut short; its first epoch compiles
 _trials: "list[list[Trial]]" = []  # of the runs that are being timed, the innermost last
 FULL = "minutes at full size"
+LIMITS = """At most: stopping rules may end training sooner, and runs alike compile once. Features that are listed have
+been extracted, for this plan or before, and are kept. Imports, toys and figures take half a minute more.
+"""
 counted: set[Path] = set()  # folders of runs that this plan has; another study may name them again
 CALLS = ".complete("  # how a notebook does a study
 
@@ -136,6 +140,13 @@ def note(**record: Any) -> None:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
+def _note_stores(stores: Sequence) -> None:
+    """Add to the plan how long the extraction of each of a notebook's stores took, where that is known."""
+    for stored in {one.directory: one for one in stores}.values():
+        if stored.seconds is not None:
+            note(features=stored.directory.name.rpartition("-")[0], seconds=stored.seconds / (os.cpu_count() or 1))
+
+
 def read(path: Path) -> list[dict]:
     """The records of a plan.
 
@@ -192,9 +203,17 @@ def table(records: Sequence[dict]) -> pd.DataFrame:
     """One row a study: runs found and to do, minutes and MiB that these take, and the minutes of all at full size.
 
     Args:
-        records: of `read`. At full size none is found, and what grows with the corpus (training) is multiplied.
+        records: of `read`. At full size none is found, and what grows with the corpus (training, and the extraction of
+            features, each store once) is multiplied.
     """
-    runs = pd.DataFrame([record for record in records if "what" in record])
+    runs = [record for record in records if "what" in record]
+    stores = [record for record in records if "features" in record]
+    extracted = {"found": 1, "to do": 0, "bytes": 0}
+    features = [
+        {"what": f"features: {one['features']}", "seconds": one["seconds"], "grows": one["seconds"], **extracted}
+        for one in stores
+    ]
+    runs = pd.DataFrame([*features, *runs])
     factors = [record["factor"] for record in records if "factor" in record]
     runs["minutes"] = runs["to do"] * runs["seconds"] / 60
     runs["MiB"] = runs["to do"] * runs["bytes"] / 2**20
@@ -230,7 +249,7 @@ def summary(tables: Sequence[pd.DataFrame], jobs: int, workers: int) -> str:
             shared, processes = _wall([table[column].sum() for table in tables if column in table], jobs, workers)
             lines.append(f"{said}: {total[column]:.1f} minutes one after the other")
             lines[-1] += f", {shared:.1f} with {processes} processes side by side" * (processes > 1)
-    return "\n".join([*lines, "At most: stopping rules may end training sooner. Extracting features is not counted."])
+    return "\n".join([*lines, LIMITS.strip()])
 
 
 def run_cells(notebook: Any, cwd: Path) -> None:
@@ -253,7 +272,8 @@ def run_cells(notebook: Any, cwd: Path) -> None:
     plan = Path(os.environ["SERKIT_PLAN"])
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     studies = [number for number, cell in enumerate(cells) if CALLS in cell.source]
-    size = "from serkit import planning\n"
+    size = "from serkit import features, planning\n"
+    size += "planning._note_stores([one for one in globals().values() if isinstance(one, features.Features)])\n"
     size += "planning.note(**planning.full_size(speech, globals().get('utterances', speech.utterances)) or {})"
     notebook.cells = [*cells[: studies[-1] + 1], nbformat.v4.new_code_cell(size)]
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(cwd)}})

@@ -120,7 +120,8 @@ def compiled(build: Callable, *arguments: Any) -> Any:
     random state: the numbers are those of the new one. Anywhere else, this is ``build(*arguments)``.
 
     Args:
-        build: returns a `keras.Model` of Keras' own kind (functional or sequential), compiled with one optimiser.
+        build: returns a `keras.Model` of Keras' own kind (functional or sequential), compiled with one optimiser; or an
+            `adversarial.AlternatingTraining`.
         arguments: what it is given. What else it names is looked at too.
     """
     fresh = build(*arguments)
@@ -148,13 +149,16 @@ def _key_of_network(build: Callable, arguments: tuple, network: Any) -> str:
 
     try:
         built = cloudpickle.dumps((build, arguments)) + network.to_json().encode()
-        return hashlib.sha256(built + repr(network.optimizer.get_config()).encode()).hexdigest()
+        optimizer = network.optimizer.get_config() if hasattr(network, "optimizer") else {}
+        return hashlib.sha256(built + repr(optimizer).encode()).hexdigest()
     except (TypeError, ValueError, AttributeError, NotImplementedError, pickle.PicklingError):
         return ""
 
 
 def _state_of(network: Any) -> list:
     """All variables that decide what a network's training gives: weights, random states and the optimiser's."""
+    if not hasattr(network, "optimizer"):
+        return network.variables
     if not network.optimizer.built:
         network.optimizer.build(network.trainable_variables)
     return [*network.variables, *network.optimizer.variables]
@@ -596,5 +600,14 @@ def _peak_memory() -> int | None:
 
 
 # What a run's numbers go through besides what it names: the key follows their own code.
-MAKING = (_under, _keep_dask_off_our_random_numbers, _write, compiled, _key_of_network, _state_of, _Networks)
+MAKING = (
+    _under,
+    _keep_dask_off_our_random_numbers,
+    _write,
+    files.csv_text,
+    compiled,
+    _key_of_network,
+    _state_of,
+    _Networks,
+)
 SOURCES = _sources()

@@ -11,7 +11,7 @@ from serkit.errors import SerkitError, one_of
 
 
 def limit_threads() -> int:
-    """Compute on the same number of threads everywhere, and return it: 2, or ``$SERKIT_THREADS``.
+    """Compute on the same number of threads everywhere, and return it: 2 (PyTorch: 1), or ``$SERKIT_THREADS``.
 
     Called before anything is computed; so the memory of a GPU is shared from here on, too (`devices.share_memory`).
 
@@ -20,7 +20,7 @@ def limit_threads() -> int:
     machines with more or fewer cores. Many runs side by side use many cores; see ``--workers`` and ``--jobs``.
 
     NumPy's and SciPy's BLAS get one thread: theirs wait for one another without giving up their cores, and two took 4
-    to 10 times as long as one as soon as another process had work.
+    to 10 times as long as one as soon as another process had work. So do PyTorch's, where one thread is the default.
 
     Raises:
         SerkitError: ``$SERKIT_THREADS`` is no whole number of at least 1.

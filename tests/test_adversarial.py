@@ -11,10 +11,11 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 import pytest
 from keras import layers
 
-from serkit import training
+from serkit import study, training
 from serkit.adversarial import (
     AlternatingTraining,
     _generated_loss,
@@ -338,6 +339,36 @@ def test_one_seed_fixes_everything():
             found.append(np.concatenate([value.ravel() for value in weights(rounds).values()]))
     np.testing.assert_array_equal(found[0], found[1])
     assert not np.allclose(found[0], found[2])
+
+
+def small_players(rate):
+    return AlternatingTraining(**parts(), learning_rate=rate)
+
+
+def playing(seed, rate, players_of=study.compiled):
+    keras.utils.set_random_seed(seed)
+    rng = np.random.default_rng(seed)
+    players = players_of(small_players, rate)
+    unlabelled = iter(rng.normal(size=(20, BATCH, HEIGHT, WIDTH, 1)).astype("float32"))
+    history = players.fit(labelled_batches(rng, 2), lambda: 0.5, 2, unlabelled, seed)
+    found = np.concatenate([one.ravel() for one in players.get_state()]).astype(float)
+    return study.Outcome(pd.DataFrame({"p": found}), history.drop(columns="seconds"))
+
+
+def playing_anew(seed, rate):
+    return playing(seed, rate, lambda build, *arguments: build(*arguments))
+
+
+def test_runs_alike_compile_once_and_give_the_numbers_of_new_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(study, "_networks", study._Networks())
+    specs, tables = study.grid(seed=[0, 1], rate=[0.01]) + study.grid(seed=[0], rate=[0.1]), []
+    for function in (playing, playing_anew):
+        one = study.Study(tmp_path / function.__name__, function)
+        runs = one.complete(specs)
+        tables.append((one.predictions(runs), one.histories(runs)))
+    assert len(study._networks.idle) == 2, "three runs, one set of players for each learning rate"
+    for first, second in zip(*tables, strict=True):
+        pd.testing.assert_frame_equal(first, second, check_exact=True)
 
 
 def bands(random, count):

@@ -38,7 +38,7 @@ GIVEN = {"learning_rates": [0.01] * 4}  # at 0.001, two epochs leave all answers
 ONE = {"models": ["BasicCNN"], "shares": [], "other_targets": []} | dict(
     zip(PER_MODEL, ([32], [0.001], [16], [5], [4]), strict=True)
 )
-LEARN = {"models": ["BasicDCGAN"], "shares": [], "other_targets": []} | dict(
+LEARN = {"models": ["BasicDCGAN"], "shares": [], "other_targets": [], "known": ["spectrogram"]} | dict(
     zip(PER_MODEL, ([64], [0.001], [16], [5], [12]), strict=True)
 )
 SCORES = ("five", "three", "accepted_share", "with_answers", "ACCURACIES", "MEASURES", "scores_of")
@@ -299,8 +299,11 @@ def test_comparisons_of_the_paper(folder):
             assert row["measured"] == pytest.approx(by_fold.loc[better, name] - by_fold.loc[worse, name], abs=0.006)
     fuzzy = [("BasicCNN, fuzzy", "BasicCNN, regression", name) for name in measures]
     assert found.loc[fuzzy, "published"].isna().all()
-    assert len(found) == 4 * 3 + 3
-    assert found["made_by"].eq("paper").all(), "the paper speaks of regression, too"
+    paper = found[found["made_by"] == "paper"]
+    assert len(paper) == 4 * 3 + 3, "the paper speaks of regression, too"
+    assert set(found.drop(paper.index).index) == {
+        (model, "SVM on spectrogram", name) for model in MODELS for name in measures
+    }
     assert set(found["verdict"]) == {"undecided"}, "one speaker"
     assert "BasicDCGAN better than BasicCNN, Accuracy (5 class)" in (folder / "notebook.ipynb").read_text()
 
@@ -338,6 +341,26 @@ def test_differences_are_those_of_the_scores(folder):
         assert (row["runs"], row["runs better"]) == (1, int(gap > 0))
         in_paper = told[row["model"], row["measure"]] - told[row["minus"], row["measure"]]
         assert row["paper"] == pytest.approx(in_paper, abs=0.006)
+
+
+def test_baselines_are_scored_as_the_networks(folder):
+    """An SVM answers with a class near the rating; its scores are those of its stored answers."""
+    found = table(folder, "scores").set_index(["kind", "model", "measure"])["pooled"]
+    assert found.index.unique("kind").tolist() == ["network", "baseline"]
+    names = ["majority class", "SVM on spectrogram", "SVM on spectrogram, by speaker"]
+    assert found["baseline"].index.unique("model").tolist() == names
+    records = {path.parent: json.loads(path.read_text())["spec"] for path in folder.glob("runs/*/run.json")}
+    for directory, spec in records.items():
+        if "seed" not in spec:
+            told = pd.read_csv(directory / "predictions.csv")
+            chances = told[[f"valence {number}" for number in range(1, 6)]]
+            assert (chances.sum(axis=1) == chances.max(axis=1)).all()
+            expected = scores(told)
+            if spec["model"] == "majority class":
+                expected["Pearson Correlation"] = 0  # of a constant
+            own = found["baseline"][spec["model"]].to_dict()
+            assert own == pytest.approx(expected, abs=1e-4)
+    assert found["network"].index.unique("model").tolist() == MODELS
 
 
 def test_one_speaker_is_tested_the_other_of_the_session_validates(folder, iemocap_miniature):
@@ -467,6 +490,7 @@ def test_all_of_the_unlabelled_speech_is_the_run_of_the_study(folder):
     assert unlabelled["recordings"].tolist() == [0, 4]
     assert unlabelled["hours"].tolist() == pytest.approx([0, ami["hours"]], abs=1e-3)
     records = {path.parent.name: json.loads(path.read_text())["spec"] for path in folder.glob("runs/*/run.json")}
+    records = {key: spec for key, spec in records.items() if "share" in spec}
     assert len(records) == 4 + 1 + 1, "and is not made twice; one more learns by regression"
     (without,) = [key for key, spec in records.items() if spec["share"] == 0]
     assert records[without]["model"] == "BasicDCGAN"
@@ -525,6 +549,10 @@ def test_no_error_and_no_warning_in_the_notebook(measured):
 def test_runs_are_recorded_and_not_repeated(folder):
     for path in folder.glob("runs/*/run.json"):
         record = json.loads(path.read_text())
+        if "seed" not in record["spec"]:
+            assert not {"epochs", "units", "momentum", "noise"} & set(record["settings"]), "a baseline: no network's"
+            continue
+        assert "known" not in record["settings"], "another baseline trains no network anew"
         assert record["settings"]["epochs"] == record["notes"]["epochs"] == 2
         assert record["settings"]["units"] == SMOKE["units"]
         assert not {"fold_limit", "models", "seeds", "search", "shares", "other_targets"} & set(record["settings"]), (
@@ -555,7 +583,8 @@ def test_a_search_fills_table_1_and_the_study_takes_what_it_found(searched):
     )
     assert measured.to_dict() == {("Basic CNN", names[name]): value for name, value in settings.items()}
     assert claims.loc[claims["measured"].notna(), "depends_on"].str.contains("search_filters").all()
-    trials = [json.loads(path.read_text())["spec"]["setting"] for path in searched.glob("runs/*/run.json")]
+    trials = [json.loads(path.read_text())["spec"].get("setting") for path in searched.glob("runs/*/run.json")]
+    trials = [setting for setting in trials if setting]
     assert sorted(trials) == ["BasicCNN", "trial 1"]
 
 
@@ -763,6 +792,27 @@ def test_the_partition_of_a_corpus_is_honoured(tmp_path, random):
     assert [set(speaker[list(side)]) for side in (fold.train, fold.validation, fold.test)] == [{"a", "b"}, {"c"}, {"d"}]
 
 
+def test_the_folds_of_a_corpus_can_be_asked_for():
+    """Each is tested once; a woman and a man of the others validate."""
+    rows = [
+        {"id": f"{gender}{number}-{take}", "speaker": f"{gender}{number}", "gender": gender, "fold": f"{number % 3}",
+         "label": "sad", "valence": 1.0 + take, "activation": 3.0}
+        for gender in "fm" for number in range(3) for take in range(5)
+    ]  # fmt: skip
+    tables = SimpleNamespace(table=lambda _, values: values)
+    space = definitions(
+        "chang2017", "NAMES", utterances=pd.DataFrame(rows), results=tables, split="folds", fold_limit=0
+    )
+    run_cell("chang2017", "FOLDS = ", space)
+    assert [fold.name for fold in space["FOLDS"]] == ["fold 0", "fold 1", "fold 2"]
+    for number, fold in enumerate(space["FOLDS"]):
+        sides = [{name[:2] for name in side} for side in (fold.test, fold.validation, fold.train)]
+        assert sides[0] == {f"f{number}", f"m{number}"}
+        assert {name[0] for name in sides[1]} == {"f", "m"}
+        assert set.union(*sides) == {f"{gender}{speaker}" for gender in "fm" for speaker in range(3)}
+        assert sum(map(len, sides)) == 6
+
+
 def test_a_partition_without_a_test_side_is_refused_before_anything_is_trained(tmp_path, random):
     own_corpus(tmp_path, random, ["train", "train", "train", "dev"])
     found = beginning(tmp_path / "out", corpus="manifest", root=str(tmp_path / "own.csv"), evenness=0.0)
@@ -830,6 +880,7 @@ def test_why_there_is_no_interval_is_shown_where_there_is_none(speakers, shown, 
     found = []
     run_cell("chang2017", "def score_table(", definitions(
         "chang2017", *SCORES, predictions=told, results=results,
+        baseline_predictions=told.assign(model="majority class"),
     ) | {"display": lambda *those: found.extend(one.data for one in those if hasattr(one, "data"))})  # fmt: skip
     assert found == shown
 

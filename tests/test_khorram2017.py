@@ -301,6 +301,10 @@ def test_baselines_and_smoothness(folder):
     assert {name for _, name in scores.index} - set(MODELS) == {
         "linear, single frames", "linear, shifted labels", "linear, shifted, 5 s mean",
     }  # fmt: skip
+    shifts = table(folder, "shifts").set_index(["model", "dimension"])["shift (s)"]
+    lines = ("linear, shifted labels", "linear, shifted, 5 s mean")
+    assert shifts.index.tolist() == [(model, dimension) for dimension in DIMENSIONS for model in lines]
+    assert shifts.between(0, 6).all()
     smoothness = table(folder, "smoothness").set_index("model")
     assert smoothness.loc["gold standard"].lt(1).all()
     assert smoothness.index[0] == "gold standard"

@@ -1,6 +1,7 @@
 """The plan before the work: what is found, what is to do, and how long it takes; nothing is written by it."""
 
 import json
+import os
 import time
 from types import SimpleNamespace
 
@@ -11,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 from notebook_checks import check_the_plan, files_in
 
-from serkit import cli, corpora, notebooks, planning, study, training
+from serkit import audio, cli, corpora, features, notebooks, planning, study, training
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
@@ -146,6 +147,25 @@ def test_totals_are_shared_among_processes(monkeypatch):
     assert planning._wall([6.0, 4.0, 6.0], jobs=2) == (8.0, 2)
     assert planning._wall([6.0, 4.0], jobs=1) == (10.0, 1)
     assert planning._wall([8.0, 8.0], jobs=1, workers=100) == (2.0, 8), "one process a core"
+
+
+def test_extraction_counts_once_a_store_at_full_size(plan, tmp_path, random):
+    path = tmp_path / "a.wav"
+    audio.write(path, random.uniform(-0.5, 0.5, 16000), 16000)
+    utterances = pd.DataFrame({"id": ["a"], "path": [str(path)]})
+    one, again = (features.extract(utterances, slow_front_end, directory=tmp_path, workers=1) for _ in range(2))
+    planning._note_stores([one, again])
+    study.Study(tmp_path / "runs", wait).complete([{"model": "a", "fold": 0, "seed": 0}])
+    table = planning.table([*planning.read(plan), {"factor": 1000.0, "said": "more"}]).set_index("study")
+    assert list(table.index) == ["features: slow_front_end", "runs"]
+    row = table.loc["features: slow_front_end"]
+    assert (row["found"], row["to do"], row["minutes"]) == (1, 0, 0)
+    assert row["minutes at full size"] == pytest.approx(1000 * 0.3 / 60 / os.cpu_count(), rel=0.2)
+
+
+def slow_front_end(signal, sample_rate):
+    time.sleep(0.3)
+    return signal[:, None]
 
 
 def test_the_full_size_comes_from_what_is_published():

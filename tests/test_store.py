@@ -2,6 +2,7 @@
 
 import functools
 import pickle
+import time
 
 import numpy as np
 import pandas as pd
@@ -92,6 +93,17 @@ def test_interrupted_then_only_the_rest_is_extracted(utterances, tmp_path, monke
     assert pytest.calls == 3  # u0 and u1 were there
     assert stored["u0"][:, 1].tolist() == list(range(25))
     assert not list((tmp_path / "store").glob("*.partial"))
+
+
+def test_a_store_knows_how_long_its_extraction_took(utterances, tmp_path):
+    def slow(signal, sample_rate):
+        time.sleep(0.1)
+        return signal[:, None]
+
+    stored = store(utterances, tmp_path, slow)
+    assert 0.5 < stored.seconds < 2
+    (stored.directory / "seconds.json").unlink()
+    assert store(utterances, tmp_path, slow).seconds is None
 
 
 def test_in_parallel_the_same(utterances, tmp_path, monkeypatch):

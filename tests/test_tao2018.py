@@ -84,8 +84,10 @@ def test_scores_agree_with_the_stored_predictions(folder):
 def test_comparisons_are_differences_of_claims_and_undecided_with_two_speakers(folder):
     measured = table(folder, "claims").set_index(["row", "metric"])["measured"]
     comparisons = table(folder, "comparisons")
-    assert len(comparisons) == 3 * (2 + 4), "no predictions of the network with mean pooling in this profile"
-    for row in comparisons[comparisons["worse"] != "DNN with FoCal"].itertuples():
+    counts = comparisons["made_by"].value_counts()
+    assert counts["paper"] == 3 * (2 + 3)
+    assert counts["ours"] == 4 * 2, "with FoCal, and an SVM; no network with mean pooling in this profile"
+    for row in comparisons[comparisons["made_by"] == "paper"].itertuples():
         difference = measured[row.better, row.metric] - measured[row.worse, row.metric]
         assert row.measured == pytest.approx(difference, abs=0.011)
     printed = comparisons.set_index(["better", "worse", "metric"])["published"]
@@ -132,6 +134,21 @@ def test_the_fusion_saw_validation_scores_only(folder):
     predicted = np.array(CLASSES)[alone.predict(scores["test"][1:])]
     accuracy = table(folder, "scores").set_index("model")["Accuracy pooled"]["DNN with FoCal"]
     assert accuracy == pytest.approx(100 * np.mean(predicted == sides["test"][0]["label"]), abs=0.01)
+
+
+def test_baselines_stand_beside_the_networks(folder):
+    scores = table(folder, "scores").set_index("model")
+    assert set(scores["kind"]) == {"network", "baseline"}
+    runs = table(folder, "baselines").set_index("model")
+    names = ["majority class", "SVM on own features", "SVM on own features, by speaker"]
+    assert runs.index.tolist() == scores.index[scores["kind"] == "baseline"].tolist() == names
+    assert scores.loc["majority class", "UA pooled"] == 25
+    tested = predictions(folder)["DNN"].query("side == 'test'")
+    for name in names:
+        stored = pd.read_csv(folder / "runs" / runs.loc[name, "key"] / "predictions.csv")
+        assert sorted(stored["id"]) == sorted(tested["id"])
+        expected = 100 * reference.balanced_accuracy_score(stored["label"], stored["predicted"])
+        assert scores.loc[name, "UA pooled"] == pytest.approx(expected, abs=0.01)
 
 
 def test_sizes(folder):
@@ -215,9 +232,9 @@ def test_figures_are_drawn(folder):
 
 def test_runs_are_recorded_and_not_repeated(folder):
     records = {path: json.loads(path.read_text()) for path in (folder / "runs").glob("*/run.json")}
-    trained = [record for record in records.values() if "fold" in record["spec"]]
+    trained = [record for record in records.values() if "fold" in record["spec"] and "epochs" in record["settings"]]
     assert len(trained) == 4
-    assert len(records) == 4 + 4  # and the timed steps
+    assert len(records) == 4 + 3 + 4  # and the baselines and the timed steps
     assert all(record["settings"]["epochs"] == 1 for record in trained)
     assert not any("pairs" in record["settings"] or "FOLDS" in str(record["data"]) for record in trained), (
         "more pairs do not make the first ones anew"
@@ -234,7 +251,7 @@ def test_no_error_and_no_warning_in_the_notebook(folder):
     [
         (
             {"split": "pair"},
-            r"^tao2018: unknown split 'pair' \(did you mean 'pairs'\?\); valid: auto, pairs, partition, sessions",
+            r"^tao2018: unknown split 'pair' \(did you mean 'pairs'\?\); valid: auto, folds, pairs",
         ),
         ({"models": ["mean LSTM"]}, r"^tao2018: models must hold 'advanced LSTM'"),
         ({"normalise": "speakers"}, r"^tao2018: unknown setting of normalise 'speakers' \(did you mean 'speaker'\?\)"),
@@ -278,6 +295,21 @@ def test_readings_of_a_sentence_are_validated_together_unless_as_published(unit)
     assert (twins > 0) == (unit == "utterance")
 
 
+def test_folds_of_the_corpus_with_speakers_who_validate():
+    utterances = acted().assign(fold=lambda rows: rows["speaker"].str[1])
+    reason = "split by folds: the paper tests a woman and a man, drawn at random (5)"
+    space = data_side(utterances, split="folds", validation=0.1, validation_unit="speaker")
+    assert space["other_split"](space["speech"]) == [reason]
+    assert [fold.name for fold in space["divide"](1)] == ["fold 1", "fold 2"]
+    fold = space["with_held_out"]("fold 1", 0)
+    assert {name[:2] for name in fold.test} == {"f1", "m1"}
+    assert ({name[:2] for name in fold.validation}, {name[:2] for name in fold.train}) == ({"f2"}, {"m2"})
+    assert space["with_held_out"]("fold 1", 5) == fold
+    space = data_side(utterances, split="folds", validation=0.25)
+    fold = space["with_held_out"]("fold 1", 0)
+    assert {name[:2] for name in fold.validation} == {name[:2] for name in fold.train} == {"f2", "m2"}
+
+
 def test_seeds_draw_other_validation_utterances_and_runs_draw_the_same():
     space = data_side(acted())
     draws = [space["with_held_out"]("f1 + m1", seed).validation for seed in (0, 1, 2, 0)]
@@ -319,6 +351,9 @@ def test_without_a_test_part_the_development_part_is_tested_and_chooses_nothing(
     ("given", "message"),
     [
         ({"split": "partition"}, "^iemocap has no partition of its own: set split to pairs, sessions or auto"),
+        ({"validation_unit": "speaker"}, "^validation_unit = speaker is for split = folds"),
+        ({"baseline_features": ["IS9"]}, "^unknown kind of features of a baseline 'IS9'"),
+        ({"normalise_is10": "utterance"}, "^unknown setting of normalise_is10 'utterance'"),
         ({"harmonic": "correct"}, r"^unknown setting of harmonic 'correct' \(did you mean 'corrected'\?\)"),
         ({"task_weights": [1.0, 0.3, 0.6, 0.1]}, "^task_weights has one weight each for emotion, speaker and gender"),
     ],

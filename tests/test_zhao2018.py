@@ -29,7 +29,8 @@ from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 from serkit.features.yaafe import YAAFE_743_GROUPS
 
-PROPOSED, BASELINE = "Attention-BLSTM-FCN", "Utterance statistics"
+PROPOSED = "Attention-BLSTM-FCN"
+SVMS = ["SVM on YAAFE", "SVM on YAAFE, by speaker"]  # in the smoke profile
 SINGLE_STEP, SHUFFLED = f"{PROPOSED}, single step", f"{PROPOSED}, shuffled"
 TABLE2 = ["FCNs", "Attention-LSTM", "Attention-BLSTM", PROPOSED]  # of the authors' own, in the paper
 POOLINGS = ["Global max-pooling", "Global average-pooling", PROPOSED]
@@ -94,6 +95,12 @@ def predictions(folder, run):
     return pd.read_csv(folder / "runs" / run.key / "predictions.csv")
 
 
+def networks(folder):
+    """The table of scores without the baselines."""
+    scores = table(folder, "scores")
+    return scores[scores["kind"] == "network"].drop(columns="kind")
+
+
 def selected(corpus):
     """Labelled utterances of the miniature, by dataset, with classes as the paper has them."""
     speech = corpora.load(corpus, miniatures.ensure(corpus))
@@ -139,7 +146,7 @@ def test_cheavd_fills_tables_1_and_2(cheavd):
     assert len(expected) == 8 * 2 + 3, "the test labels are withheld, and counted in the sum alone"
     assert measured[1].to_dict() == expected
     assert sorted(measured[2].index) == sorted((row, name) for row in TABLE2 for name in ("UA", "WA"))
-    scores = table(cheavd, "scores").set_index(["reported", "model"])
+    scores = networks(cheavd).set_index(["reported", "model"])
     for (row, name), value in measured[2].items():
         assert value == scores.loc[(REPORTED["validation", "validation"], row), f"{name} pooled"]
     assert set(measured.index.get_level_values("table")) == {1, 2}
@@ -153,7 +160,7 @@ def test_iemocap_fills_tables_3_and_4(iemocap):
     assert sorted(measured[3].index) == sorted((row, name) for row in rows for name in names)
     assert measured[4].index.tolist() == [(PROPOSED, name) for name in names]
     assert measured[3]["Attention-pooling"].equals(measured[4][PROPOSED]), "they are one network"
-    scores = table(iemocap, "scores").set_index(["dataset", "model"])
+    scores = networks(iemocap).set_index(["dataset", "model"])
     for (row, name), value in measured[3].items():
         dataset, kind = name.split()
         assert value == scores.loc[(dataset, PROPOSED if row == "Attention-pooling" else row), f"{kind} pooled"]
@@ -162,7 +169,7 @@ def test_iemocap_fills_tables_3_and_4(iemocap):
 
 def test_scores_agree_with_the_stored_predictions(folder):
     classes = CLASSES[corpus_of(folder)]
-    scores = table(folder, "scores").set_index(["dataset", "reported", "model"])
+    scores = networks(folder).set_index(["dataset", "reported", "model"])
     runs = table(folder, "runs")
     assert len(scores) == len(runs), "one seed: each run is reported in one way"
     for run in runs.itertuples():
@@ -189,7 +196,7 @@ def test_scores_agree_with_the_stored_predictions(folder):
 
 def test_a_partition_is_reported_in_the_papers_way_and_in_an_honest_one(cheavd):
     """On the same utterances; a third way, on test, needs labels, and the miniature withholds them as MEC 2017 did."""
-    scores, runs = table(cheavd, "scores"), table(cheavd, "runs")
+    scores, runs = networks(cheavd), table(cheavd, "runs")
     ways = [REPORTED["validation", "validation"], REPORTED["part of train", "test"]]
     assert scores["reported"].unique().tolist() == ways
     assert (scores["utterances"] == 31).all()
@@ -232,16 +239,59 @@ def test_the_headline_is_the_papers_way_on_cheavd_alone(corpus, ways):
 
     class Results:
         @staticmethod
-        def scores(predictions, by):
-            return report.score_table(predictions, by=by)
+        def scores(predictions, by, baselines, division):
+            assert (len(baselines), division) == (len(predictions), "auto")
+            return report.score_table(predictions, by=by).assign(kind="network")
 
-    space = definitions("zhao2018", corpus=corpus) | {"results": Results()}
+    space = definitions("zhao2018", corpus=corpus) | {"results": Results(), "FIRST_DATASET": corpus}
     space |= {"all_predictions": pd.concat(parts, ignore_index=True)}
+    space["baseline_predictions"] = space["all_predictions"]
     run_cell("zhao2018", "REPORTED = ", space)
     assert space["scores"].set_index("reported")["utterances"].to_dict() == ways, "and not what was only chosen on"
     assert space["scores"]["reported"].tolist() == list(ways)
     assert next(iter(ways)) == space["HEADLINE"]
     assert space["predictions"]["reported"].unique().tolist() == [space["HEADLINE"]]
+
+
+def test_folds_are_reported_on_test_first():
+    """What two speakers chose on is the second row; the baselines, which choose on no such speakers, have the first."""
+    rng, rows = np.random.default_rng(0), []
+    for fold, side, count in (("fold 1", "validation", 4), ("fold 1", "test", 6), ("fold 2", "test", 8)):
+        part = {"dataset": "mine", "model": "FCNs", "fold": fold, "seed": 0, "side": side, "speaker": fold}
+        rows.append(
+            pd.DataFrame(part | {"label": ["sad", "happy"] * count, "predicted": rng.choice(["sad"], 2 * count)})
+        )
+    together = pd.concat(rows, ignore_index=True)
+
+    class Results:
+        @staticmethod
+        def scores(predictions, by, baselines, division):
+            assert division == "folds"
+            both = [predictions.assign(kind="network"), baselines.assign(kind="baseline", seed=0)]
+            return report.score_table(pd.concat(both, ignore_index=True), by=["kind", *by])
+
+    space = definitions("zhao2018", corpus="mine", split="folds") | {"results": Results(), "FIRST_DATASET": "mine"}
+    known = together[together["side"] == "test"].assign(model="majority class").drop(columns="seed")
+    space |= {"all_predictions": together, "baseline_predictions": known}
+    run_cell("zhao2018", "REPORTED = ", space)
+    test, chosen = "test speakers, chosen on two of the others", "validation speakers, chosen on them"
+    assert test == space["HEADLINE"]
+    found = space["scores"].set_index(["kind", "reported"])["utterances"].to_dict()
+    assert found == {("network", test): 28, ("network", chosen): 8, ("baseline", test): 28}
+    assert (space["predictions"]["side"] == "test").all()
+
+
+def test_baselines_are_beside_the_networks(folder):
+    """On the same utterances, as `serkit.baselines` predicts them; the majority class is at chance."""
+    scores = table(folder, "scores")
+    counts = scores.groupby(["dataset", "reported"])["utterances"].agg(["min", "max"])
+    assert (counts["min"] == counts["max"]).all()
+    simple = scores[scores["kind"] == "baseline"]
+    assert set(simple["model"]) == {"majority class", *SVMS}
+    chance = 100 / len(CLASSES[corpus_of(folder)])
+    found = simple.groupby("model")["UA pooled"].agg(["min", "max"])
+    assert found.loc["majority class"].tolist() == pytest.approx([chance, chance], abs=0.01)
+    assert found.loc[SVMS, "max"].max() > chance, "the miniature's voices are not alike"
 
 
 def test_nobody_is_on_two_sides(folder):
@@ -335,6 +385,24 @@ def test_any_corpus_is_divided():
     for missing in ("train", "test"):
         with pytest.raises(SerkitError, match=f"'{missing}'"):
             divide(given[~given["partition"].isin([missing, "dev"])])
+
+
+def test_the_folds_of_a_corpus_go_before_all_else():
+    rows = [
+        {"id": f"{gender}{number}-{label}", "speaker": f"{gender}{number}", "gender": gender, "label": label,
+         "session": "1", "partition": "train", "fold": f"{number % 3}"}
+        for gender in "fm" for number in range(6) for label in ("sad", "happy")
+    ]  # fmt: skip
+    utterances = pd.DataFrame(rows)
+    given = definitions("zhao2018", "divide", "in_several_parts", split="folds")
+    folds, partitioned = given["divide"](utterances)
+    assert not partitioned
+    assert [fold.name for fold in folds] == ["fold 0", "fold 1", "fold 2"]
+    assert sorted(name for fold in folds for name in fold.test) == sorted(utterances["id"])
+    assert folds == splits.by_fold(utterances, validation=2)
+    assert all(len(fold.validation) == 4 for fold in folds), "a woman and a man"
+    with pytest.raises(SerkitError, match="no folds of its own"):
+        given["divide"](utterances.drop(columns="fold"))
 
 
 def test_a_manifests_split_is_honoured(tmp_path, iemocap_miniature):
@@ -601,7 +669,7 @@ def test_sizes(folder):
     assert len(sizes) == 9
     for row, found in sizes.items():
         assert found == weights(row, SMOKE["components"], len(CLASSES[corpus_of(folder)]), **given)
-    runs = table(folder, "runs").query("model != @BASELINE")
+    runs = table(folder, "runs")
     assert (sizes.loc[runs["model"]].to_numpy() == runs["weights"]).all()
     assert sizes[PROPOSED] == {"cheavd": 6616, "iemocap": 6548}[corpus_of(folder)]
 
@@ -646,7 +714,7 @@ def test_the_readings_of_the_time_step(cheavd, iemocap):
     for folder, first in ((cheavd, "cheavd"), (iemocap, "IEMO_dataset1")):
         readings = table(folder, "readings").query("dataset == @first").set_index("reading")
         assert readings.index.tolist() == ["frames", "single step", "shuffled"]
-        scores = table(folder, "scores").set_index(["dataset", "reported", "model"]).loc[first, way[corpus_of(folder)]]
+        scores = networks(folder).set_index(["dataset", "reported", "model"]).loc[first, way[corpus_of(folder)]]
         sizes = table(folder, "sizes").set_index("model")["weights"]
         for reading, row in (("frames", PROPOSED), ("single step", SINGLE_STEP), ("shuffled", SHUFFLED)):
             assert readings.loc[reading, ["WA", "UA"]].tolist() == scores.loc[row, ["WA pooled", "UA pooled"]].tolist()
@@ -657,7 +725,8 @@ def test_the_readings_of_the_time_step(cheavd, iemocap):
 def test_comparisons_with_the_other_networks(folder):
     comparisons, scores = table(folder, "comparisons"), table(folder, "scores")
     scores = scores[scores["reported"] != REPORTED["part of train", "test"]].set_index(["dataset", "model"])
-    others = len(scores) - scores.index.get_level_values("dataset").nunique()
+    others = (scores["kind"] == "network").sum() - scores.index.get_level_values("dataset").nunique()
+    others += scores.loc[(slice(None), SVMS[0]), :].shape[0]
     assert len(comparisons) == 2 * others, "the headline alone"
     printed = papers.published("zhao2018").set_index(["table", "row", "metric"])["value"]
     for row in comparisons.itertuples():
@@ -669,7 +738,7 @@ def test_comparisons_with_the_other_networks(folder):
         assert row.published == pytest.approx(in_paper[0] - in_paper[1], abs=0.01, nan_ok=True)
         assert np.isnan([row.low, row.high, row.p]).all(), "so few speakers decide nothing"
         assert row.verdict == "undecided"
-    ours = {SINGLE_STEP, SHUFFLED, "Utterance statistics"} | ({"FCNs"} if corpus_of(folder) == "iemocap" else set())
+    ours = {SINGLE_STEP, SHUFFLED, SVMS[0]} | ({"FCNs"} if corpus_of(folder) == "iemocap" else set())
     assert (comparisons["made_by"] == "ours").equals(comparisons["worse"].isin(ours))
     assert comparisons["published"].notna().sum() == {"cheavd": 6, "iemocap": 8 + 2}[corpus_of(folder)]
     text = (folder / "notebook.ipynb").read_text()
@@ -689,14 +758,16 @@ def test_comparisons_that_the_paper_does_not_make_are_ours(tmp_path):
 
     (tmp_path / "tables").mkdir()
     pd.DataFrame({"paper": ["zhao2018"]}).to_csv(tmp_path / "tables" / "comparisons.csv")
-    names = ("ROWS", "PROPOSED", "SINGLE_STEP", "SHUFFLED", "BASELINE", "TABLE2", "POOLINGS", "READINGS", "COMPARED")
+    names = ("ROWS", "PROPOSED", "SINGLE_STEP", "SHUFFLED", "TABLE2", "POOLINGS", "READINGS", "COMPARED")
     for corpus, sets in (("iemocap", ["IEMO_dataset1", "IEMO_dataset2"]), ("cheavd", ["cheavd"])):
         space = definitions("zhao2018", *names, corpus=corpus)
         space["CHOSEN"] = {name: space["COMPARED"][name] for name in sets}
         space |= {"results": Results, "predictions": pd.DataFrame({"dataset": sets, "model": PROPOSED})}
+        known = {"dataset": sets[0], "model": SVMS, "reported": "so"}
+        space |= {"baseline_predictions": pd.DataFrame(known), "HEADLINE": "so"}
         run_cell("zhao2018", "THEIRS = ", space)
     ours = {worse for (_, _, worse), who in made.items() if who == "ours"}
-    assert ours == {SINGLE_STEP, SHUFFLED, "Utterance statistics", "FCNs"}
+    assert ours == {SINGLE_STEP, SHUFFLED, SVMS[0], "FCNs"}
     assert made[2, PROPOSED, "FCNs"] == made[2, PROPOSED, "Attention-LSTM-FCN"] == "paper"
     assert made[3, "Attention-pooling", "Global max-pooling"] == made[4, PROPOSED, "Attention-BLSTM"] == "paper"
     assert made[4, PROPOSED, "FCNs"] == "ours", "Table 4 has no such row"
@@ -731,7 +802,7 @@ def test_what_the_networks_get_is_clipped(folder):
 def test_a_long_training_is_announced(components, hours, capsys):
     """As the paper profile has it on IEMOCAP; the miniature in smoke takes no hour."""
     profile = papers.profile_values(papers.find("zhao2018"), "paper" if hours else "smoke")
-    space = definitions("zhao2018", *MODEL, "BASELINE", **QUICK | profile)
+    space = definitions("zhao2018", *MODEL, **QUICK | profile)
     count = 4000 if hours else 100
 
     class Results:
@@ -743,7 +814,7 @@ def test_a_long_training_is_announced(components, hours, capsys):
         values = range(140 * count)
 
     space |= {"K": components, "results": Results, "frames": Stored, "utterances": range(count)}
-    space |= {"DATASETS": {"one": None}, "CHOSEN": {"one": [PROPOSED, SINGLE_STEP, SHUFFLED, BASELINE]}}
+    space |= {"DATASETS": {"one": None}, "CHOSEN": {"one": [PROPOSED, SINGLE_STEP, SHUFFLED]}}
     space["FIRST"] = splits.Fold("x", train=tuple(map(str, range(count))), test=())
     space["FOLDS"] = {"one": [space["FIRST"]] * (10 if hours else 1)}
     run_cell("zhao2018", "def multiplications", space)
@@ -752,7 +823,6 @@ def test_a_long_training_is_announced(components, hours, capsys):
     proposed = space["multiplications"](PROPOSED, 1, 1)
     each = 8 * components * space["filters"][0] + 5 * space["filters"][0] * space["filters"][1]
     assert proposed == 3 * (each + 2 * 4 * space["cells"] * (components + space["cells"])), "a frame uses each weight"
-    assert space["multiplications"](BASELINE, 1, 1) == 0
 
 
 @pytest.mark.parametrize("folds", [1, 2])
@@ -793,12 +863,17 @@ def test_no_error_and_no_warning_in_the_notebook(folder):
 
 def test_runs_are_recorded(folder):
     records = [json.loads(path.read_text()) for path in folder.glob("runs/*/run.json")]
-    assert len(records) == {"cheavd": 8 * 2, "iemocap": 8 + 4}[corpus_of(folder)]
+    simple = [record for record in records if "seed" not in record["spec"]]
+    assert len(records) - len(simple) == {"cheavd": 7 * 2, "iemocap": 7 + 3}[corpus_of(folder)]
+    assert len(simple) == {"cheavd": 3 * 2, "iemocap": 3 * 2}[corpus_of(folder)], "of each fold or dataset"
     for record in records:
-        assert record["settings"]["epochs"] == 2
-        assert record["notes"]["epochs"] == (0 if record["spec"]["model"] == BASELINE else 2)
         assert not {"fold_limit", "models", "repeats", "seeds"} & set(record["settings"]), "more runs make none anew"
         assert "FOLDS" not in str(record["data"])
+        if record in simple:
+            assert not {"epochs", "cells", "clip", "components"} & set(record["settings"]), "no network's setting"
+        else:
+            assert record["settings"]["epochs"] == record["notes"]["epochs"] == 2
+            assert "known" not in record["settings"], "another baseline trains no network anew"
     kept = {path.parent.name for path in folder.glob("runs/*/model.keras")}
     runs = table(folder, "runs")
     assert kept == set(runs.loc[runs["model"] == PROPOSED, "key"])

@@ -15,6 +15,7 @@ import json
 import os
 import shutil
 import sys
+import time
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -30,6 +31,7 @@ from serkit.errors import SerkitError
 from serkit.progress import track
 
 PART, PART_BYTES = 64, 2**26  # utterances in a part, and bytes of audio after which it is full
+TIME = "seconds.json"  # in a store's folder
 NAMED = 5  # bad utterances that an error names before it only counts
 
 
@@ -80,6 +82,12 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.index)
+
+    @property
+    def seconds(self) -> float | None:
+        """That extraction took of one processor; None where it was not kept."""
+        path = self.directory / TIME
+        return json.loads(path.read_text(encoding="utf-8"))["processor seconds"] if path.is_file() else None
 
     @property
     def fingerprint(self) -> str:
@@ -139,9 +147,10 @@ def extract(
         print(f"{final} is damaged ({wrong}): its features are made anew", file=sys.stderr)
     building = final.with_name(final.name + ".partial")
     try:
-        parts = _extract_all(utterances, front_end, settings, sample_rate, read, workers, building)
+        parts, seconds = _extract_all(utterances, front_end, settings, sample_rate, read, workers, building)
         with files.atomic(final, stands=lambda path: not _wrong(path)) as folder:
             _assemble(parts, hashes, about, folder)
+            (folder / TIME).write_text(json.dumps({"processor seconds": seconds}), encoding="utf-8")
     except FileNotFoundError:
         if _wrong(final):  # else another process has finished meanwhile, and removed the parts
             raise
@@ -165,8 +174,10 @@ def _extract_all(
     read: Callable,
     workers: int | None,
     building: Path,
-) -> list[Path]:
-    """Write the parts that are missing; returns where all are.
+) -> tuple[list[Path], float]:
+    """Write the parts that are missing; returns where all are, and seconds of one processor that all took.
+
+    For parts that were there, as long as the others is reckoned.
 
     Raises:
         SerkitError: utterances cannot be used; nothing else is left out.
@@ -177,12 +188,15 @@ def _extract_all(
     waiting = [(path, part) for path, part in jobs if not _holds(path, list(part["id"]))]
     count = min(workers or os.cpu_count() or 1, max(len(waiting), 1))
     done = Parallel(n_jobs=count, return_as="generator_unordered")(
-        delayed(_extract_part)(
+        delayed(_timed_part)(
             path, list(zip(part["id"], part["path"], strict=True)), read, front_end, settings, sample_rate
         )
         for path, part in waiting
     )
-    bad = [problem for problems in track(done, f"{front_end.__name__}", len(waiting)) for problem in problems]
+    bad, seconds = [], 0.0
+    for problems, taken in track(done, f"{front_end.__name__}", len(waiting)):
+        bad += problems
+        seconds += taken
     if bad:
         shown = "\n  ".join(sorted(bad)[:NAMED])
         more = f"\n  and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
@@ -190,7 +204,8 @@ def _extract_all(
             f"{len(bad)} of {len(utterances)} utterances cannot be used; mend them or leave their rows out:"
             f"\n  {shown}{more}"
         )
-    return [path for path, _ in jobs]
+    new = sum(len(part) for _, part in waiting)
+    return [path for path, _ in jobs], seconds * len(utterances) / new if new else 0.0
 
 
 def _holds(path: Path, names: list[str]) -> bool:
@@ -257,6 +272,12 @@ def _extract_part(
         with files.atomic(path) as temporary, temporary.open("wb") as stream:
             np.savez(stream, **arrays)
     return problems
+
+
+def _timed_part(*arguments) -> tuple[list[str], float]:
+    """`_extract_part`, and seconds that it took."""
+    began = time.perf_counter()
+    return _extract_part(*arguments), time.perf_counter() - began
 
 
 def _assemble(parts: list[Path], hashes: list[str], about: dict, folder: Path) -> None:
