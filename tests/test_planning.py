@@ -16,11 +16,13 @@ from serkit import audio, cli, corpora, features, notebooks, planning, study, tr
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
-CHANG = {"models": ["BasicCNN", "BasicDCGAN"], "crop_widths": [32, 32], "learning_rates": [0.001] * 2}
-CHANG |= {
-    "batch_sizes": [16, 16],
-    "filter_sizes": [5, 5],
-    "filter_counts": [4, 4],
+CHANG = {
+    "models": ["BasicDCGAN"],
+    "crop_widths": [32],
+    "learning_rates": [0.001],
+    "batch_sizes": [16],
+    "filter_sizes": [5],
+    "filter_counts": [4],
     "shares": [0.0],
     "other_targets": [],
 }
