@@ -4,6 +4,7 @@ import json
 import os
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 from notebook_checks import (
@@ -17,7 +18,7 @@ from notebook_checks import (
     table,
 )
 
-from serkit import corpora, notebooks, papers, planning
+from serkit import corpora, features, notebooks, papers, planning
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
@@ -64,6 +65,7 @@ def test_claims(folder):
 def test_scores_agree_with_the_stored_predictions(folder):
     scores = table(folder, "scores").set_index("model")
     runs = table(folder, "runs")
+    assert scores.index[scores["kind"] == "network"].tolist() == runs["model"].tolist()
     for run in runs.itertuples():
         predictions = pd.read_csv(folder / "runs" / run.key / "predictions.csv")
         assert (predictions[CLASSES].sum(axis=1) - 1).abs().max() > 1e-3  # scores before the softmax (2.4)
@@ -115,8 +117,8 @@ def test_figures_are_drawn(folder):
 
 def test_runs_are_recorded_and_not_repeated(folder):
     records = {path: json.loads(path.read_text()) for path in (folder / "runs").glob("*/run.json")}
-    assert len(records) == 6  # three models and three filter shapes on one fold
-    for record in records.values():
+    assert len(records) == 6 + 3  # three models and three filter shapes on one fold, and the baselines
+    for record in [one for one in records.values() if "epochs" in str(one["settings"])]:
         assert record["settings"]["epochs" if "CNN" in record["spec"]["model"] else "filter_epochs"] == 1
         assert record["versions"]["keras"]
         assert record["seconds"] > 0
@@ -157,6 +159,9 @@ def test_comparisons_are_those_of_the_paper(folder):
     scores = table(folder, "scores").set_index("model")["WA pooled"]
     difference = scores["CNN_TF_Att.pooling"] - scores["CNN_TF_GAP"]
     assert compared.loc[cell, "measured"] == pytest.approx(difference, abs=0.02)
+    ours = compared[compared["made_by"] == "ours"].reset_index()
+    assert set(ours["worse"]) == {"SVM on own features"}
+    assert ours["better"].unique().tolist() == MODELS
     assert (compared["verdict"] == "undecided").all()  # five speakers
 
 
@@ -169,7 +174,7 @@ def test_the_published_gain_is_nine_utterances():
 def test_excited_may_count_as_happy(tmp_path):
     speech = corpora.load("iemocap", miniatures.write("iemocap", tmp_path / "iemocap"))
     tables = {}
-    space = definitions("li2018", "own_split", merge=[" excited = happy "], speech=speech)
+    space = definitions("li2018", "split_of", "own_split", merge=[" excited = happy "], speech=speech)
     run_cell("li2018", "def divide", space | {"results": SimpleNamespace(table=tables.__setitem__)})
     counts = speech.utterances.loc[speech.utterances["style"] == "improvised", "label"].value_counts()
     assert counts["excited"] > 0
@@ -185,12 +190,18 @@ def test_excited_may_count_as_happy(tmp_path):
         ({"gamma": "one"}, "^unknown gamma 'one'"),
         ({"frequency_filter": [100.0, 20.0, 5.0]}, "^a filter has a height in Hz and a width in ms; got"),
         ({"segment": 0.1, "hop": 0.02}, "^a segment of 0.1 s has 5 frames, 0.02 s apart: too few for 3 poolings"),
+        (
+            {"split": "fold"},
+            r"^unknown split 'fold' \(did you mean 'folds'\?\); valid: auto, folds, partition, speakers",
+        ),
+        ({"scale_by": "utterance"}, "^unknown scale_by 'utterance'"),
+        ({"baseline_features": ["IS9"]}, "^unknown kind of features of a baseline 'IS9'"),
         ({"test_hop": 0.001}, "^train_hop and test_hop are at least one frame, 0.02 s; got 1.0 and 0.001"),
     ],
 )
 def test_settings_are_checked_before_anything_is_computed(given, message):
     """In the very cell that begins: no feature is extracted and nothing is trained for a setting that cannot be run."""
-    space = notebooks.parameters(papers.find("li2018")) | given
+    space = definitions("li2018", **given)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(notebooks, "begin", lambda *_, **__: (None, None))
         with pytest.raises(SerkitError, match=message):
@@ -217,8 +228,8 @@ def test_values_that_no_run_can_use_are_refused(given, message):
 
 def divided(utterances, **values):
     """The notebook's folds of a corpus with these utterances."""
-    speech = SimpleNamespace(utterances=utterances)
-    space = definitions("li2018", "own_split", "divide", speech=speech, utterances=utterances, **values)
+    speech = SimpleNamespace(utterances=utterances, name="own")
+    space = definitions("li2018", "split_of", "own_split", "divide", speech=speech, utterances=utterances, **values)
     return space["own_split"](speech), space["divide"]()
 
 
@@ -240,6 +251,55 @@ def test_a_partition_of_the_users_own_is_honoured():
     reasons, folds = divided(table, speaker_groups=0)
     assert reasons == []
     assert len(folds) == 4
+
+
+def test_folds_of_the_corpus():
+    rows = [
+        {"id": f"{who}-{label}", "speaker": who, "gender": who[0], "label": label, "fold": fold}
+        for who, fold in {"f1": "1", "m1": "1", "f2": "2", "m2": "2"}.items() for label in ("sad", "happy")
+    ]  # fmt: skip
+    reasons, folds = divided(pd.DataFrame(rows), split="folds")
+    assert reasons == ["the corpus' own folds: the paper leaves each speaker out once (3.1)"]
+    assert [sorted({name[:2] for name in fold.test}) for fold in folds] == [["f1", "m1"], ["f2", "m2"]]
+    assert all(not fold.validation for fold in folds)
+    with pytest.raises(SerkitError, match="has no partition of its own: set split to speakers, folds or auto"):
+        divided(pd.DataFrame(rows), split="partition")
+
+
+def test_baselines_stand_beside_the_networks(folder):
+    scores, runs = table(folder, "scores").set_index("model"), table(folder, "baselines").set_index("model")
+    names = ["majority class", "SVM on own features", "SVM on own features, by speaker"]
+    assert runs.index.tolist() == scores.index[scores["kind"] == "baseline"].tolist() == names
+    assert scores.loc["majority class", "UA pooled"] == 25
+    for name in names:
+        stored = pd.read_csv(folder / "runs" / runs.loc[name, "key"] / "predictions.csv")
+        assert scores.loc[name, "WA pooled"] == pytest.approx(
+            100 * (stored["label"] == stored["predicted"]).mean(), abs=0.01
+        )
+        assert len(stored) == 60
+
+
+def test_scaled_by_speaker_each_voice_is_as_loud_as_another_and_utterances_are_not(tmp_path):
+    arrays = {"a1": [1.0, 4.0], "a2": [2.0, 1.0], "b1": [40.0, 10.0]}
+    np.save(tmp_path / "features.npy", np.concatenate(list(arrays.values())).astype(np.float32)[:, None])
+    index = pd.DataFrame({"id": list(arrays), "offset": [0, 2, 4], "frames": 2})
+    index.to_csv(tmp_path / "index.csv", index=False)
+    utterances = pd.DataFrame({"id": list(arrays), "speaker": ["a", "a", "b"]})
+    names = ("Levelled", "input_of", "source")
+    given = {"stored": features.Features(tmp_path), "utterances": utterances, "scale_by": "speaker", "lowest": 0.0}
+    space = definitions("li2018", *names, **given)
+    assert space["source"]().values[:, 0].tolist() == [0.25, 1, 0.5, 0.25, 1, 0.25]
+    loudest = space["input_of"](["b1"])(np.array([[[1.0]], [[0.5]]], np.float32))
+    assert loudest[0] == 1
+    assert 0.5 < loudest[1] < 1
+    assert definitions("li2018", *names, **given | {"scale_by": "segment"})["source"]() is given["stored"]
+
+
+def test_effective_positions_of_attention_are_noted(folder):
+    runs = table(folder, "runs").set_index("model")["effective positions"]
+    most = table(folder, "attention")["positions"].iloc[0]
+    assert 1 <= runs["CNN_TF_Att.pooling"] <= most + 0.1
+    assert runs[["CNN_TF_GAP", "CNN_TF_Bilinear"]].isna().all()
 
 
 def _runs_of(folder, model):
