@@ -60,9 +60,10 @@ def main() -> None:
     "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
 )
 def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jobs, workers, scheduler, out) -> None:
-    """Run the notebooks of PAPERs (all, when none is named) and write tables, figures and executed notebooks.
+    """Run the notebooks of PAPERs and write tables, figures and executed notebooks.
 
-    With no --corpus, each paper runs on the miniature of its corpus: small, synthetic, written on the spot.
+    When no PAPER is named, all are run, the quickest first. With no --corpus, each runs on the miniature of its corpus:
+    small, synthetic, written on the spot.
     """
     from tqdm import tqdm
 
@@ -79,10 +80,10 @@ def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jo
     failed = []
     executions = [(key, corpus, root, profile, out, given) for key, corpus, root, given in plan]
     if planned:
-        _show_plan(executions, jobs or side_by_side._usual_number(), workers or 1)
+        _show_plan(executions, jobs or side_by_side.usual_number(), workers or 1)
         return
     for (key, corpus, root, *_), outcome in side_by_side.execute_all(executions, jobs, again):
-        title = f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}"
+        title = _title(key, corpus, root, profile)
         # Not click.echo: it knows nothing of the progress bars below.
         if outcome is None:
             tqdm.write(f"{title} ...")
@@ -202,7 +203,7 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
     from serkit.corpora import load
     from serkit.papers import PAPERS, find
 
-    chosen = [find(key) for key in keys] or list(PAPERS.values())
+    chosen = [find(key) for key in keys] or sorted(PAPERS.values(), key=lambda paper: paper.seconds)
     places = [_place(text) for text in corpora]
     given = dict(_assignment(text) for text in settings)
     names = {paper.key: notebooks.parameters(paper) for paper in chosen}
@@ -237,7 +238,7 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
     tables, failed = [], []
     with tempfile.TemporaryDirectory() as folder:
         for key, corpus, root, profile, out, given in executions:
-            tqdm.write(f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile} ...")
+            tqdm.write(f"{_title(key, corpus, root, profile)} ...")
             try:
                 path = notebooks.plan(key, Path(folder) / "plan.jsonl", corpus, root, profile, out, **given)
                 records = planning.read(path)
@@ -253,6 +254,10 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
         tqdm.write(planning.summary(tables, jobs, workers))
     if failed:
         raise SerkitError("; ".join(failed))
+
+
+def _title(key: str, corpus: str, root: str, profile: str) -> str:
+    return f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}"
 
 
 def _place(text: str) -> tuple[str, str]:

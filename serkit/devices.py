@@ -1,8 +1,24 @@
-"""What Keras computes on, and how much of a GPU's memory it takes."""
+"""What Keras computes on: how many threads, which GPU, and how much of its memory."""
 
 import os
 
-THREADS = {"tensorflow": "2", "jax": "2", "torch": "1"}  # that each backend computes with; see training.limit_threads
+from serkit.errors import SerkitError
+
+THREADS = {"tensorflow": 2, "jax": 2, "torch": 1}  # that each backend computes with; see training.limit_threads
+
+
+def threads() -> int:
+    """How many threads Keras' backend computes with: ``$SERKIT_THREADS``, or what is best for it.
+
+    Raises:
+        SerkitError: ``$SERKIT_THREADS`` is no whole number of at least 1.
+    """
+    import keras
+
+    given = os.environ.get("SERKIT_THREADS", str(THREADS.get(keras.backend.backend(), 2)))
+    if not given.isdigit() or int(given) < 1:
+        raise SerkitError(f"SERKIT_THREADS is {given!r}: give a whole number of at least 1")
+    return int(given)
 
 
 def accelerators() -> list[str]:

@@ -156,13 +156,29 @@ def write_text(path: Path | str, text: str) -> None:
 
 def write_json(path: Path | str, data: Any) -> None:
     """Write JSON atomically, indented."""
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    write_text(path, json_text(data))
 
 
 def write_csv(path: Path | str, table: pd.DataFrame) -> None:
     """Write a table as CSV atomically, without its index."""
     with atomic(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+        temporary.write_text(csv_text(table), encoding="utf-8")
+
+
+def json_text(data: Any) -> str:
+    """JSON as all files of ours hold it: indented, no NaN."""
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as all files of ours hold it: no index, the same line ends everywhere."""
+    return table.to_csv(index=False, lineterminator="\n")
+
+
+def digests(folder: Path, suffixes: tuple[str, ...]) -> dict[str, str]:
+    """SHA-256 of every file under a folder whose name ends so, by its path in there."""
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix in suffixes)
+    return {str(path.relative_to(folder)): sha256(path) for path in found}
 
 
 def sha256(path: Path | str) -> str:

@@ -19,6 +19,8 @@ from serkit.errors import SerkitError
 
 MEMORY = 3 * 2**30  # bytes that one execution may need
 PATIENCE = 30.0  # seconds that an interrupted execution gets to end in order
+# As `notebooks.execute` takes it: paper, corpus, root, profile, out, further parameters.
+Execution = tuple[str, str, str, str, str, dict]
 
 
 @dataclass
@@ -26,11 +28,6 @@ class _Running:
     execution: tuple
     process: multiprocessing.Process
     display: ExitStack
-
-
-Execution = tuple[
-    str, str, str, str, str, dict
-]  # as `notebooks.execute` takes it: paper, corpus, root, profile, out, rest
 
 
 def execute_all(
@@ -55,7 +52,7 @@ def execute_all(
     """
     for corpus in dict.fromkeys(corpus for _, corpus, root, *_ in executions if not root):
         miniatures.ensure(corpus)  # or several would write the same one
-    jobs = min(jobs or _usual_number(), len(executions))
+    jobs = min(jobs or usual_number(), len(executions))
     if jobs <= 1:
         for one in executions:
             yield one, None
@@ -91,7 +88,7 @@ def execute_all(
             _end(running)
 
 
-def _usual_number() -> int:
+def usual_number() -> int:
     """How many executions this machine can do side by side: one a core, as far as memory goes."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:

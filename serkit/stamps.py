@@ -36,11 +36,7 @@ def made_of(notebook: Path, values: dict[str, Any]) -> str:
         {
             "notebook": files.sha256(notebook),
             "values": {name: value for name, value in values.items() if name not in PLACES},
-            "source": {
-                str(path.relative_to(source)): files.sha256(path)
-                for path in sorted(source.rglob("*"))
-                if path.suffix in (".py", ".toml", ".csv")
-            },
+            "source": files.digests(source, (".py", ".toml", ".csv")),
             "versions": {name: fingerprints.version_of(name) for name in study.PACKAGES},
             "python": platform.python_version(),
             "environment": {name: os.environ.get(name) for name in VARIABLES},

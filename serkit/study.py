@@ -478,7 +478,7 @@ def _conditions() -> dict:
         "epsilon": keras.config.epsilon(),
         "image_data_format": keras.config.image_data_format(),
         "dtype_policy": keras.config.dtype_policy().name,
-        "threads": os.environ.get("SERKIT_THREADS", devices.THREADS.get(_backend(), "2")),
+        "threads": devices.threads(),
         "switches": {name: os.environ[name] for name in SWITCHES if name in os.environ},
     }
 
@@ -491,8 +491,7 @@ def _machinery() -> dict:
 
 def _sources() -> str:
     """Stands for the package's code as it is now; a process that goes on for days may have an older one."""
-    package = Path(__file__).parent
-    return files.content_key([files.sha256(path) for path in sorted(package.rglob("*.py"))])
+    return files.content_key(files.digests(Path(__file__).parent, (".py",)))
 
 
 def _store(study: Study, spec: dict, key: str, outcome: Outcome, seconds: float) -> None:
@@ -502,14 +501,14 @@ def _store(study: Study, spec: dict, key: str, outcome: Outcome, seconds: float)
         _write(outcome, building)
         record = {**_record(study, spec, outcome, seconds), "files": files.contents(building)}
         record["digest"] = _digest(record)
-        text = json.dumps(record, indent=2, ensure_ascii=False, allow_nan=False)
-        (building / "run.json").write_text(text + "\n", encoding="utf-8")
+        (building / "run.json").write_text(files.json_text(record), encoding="utf-8")
 
 
 def _write(outcome: Outcome, folder: Path) -> None:
-    outcome.predictions.to_csv(folder / "predictions.csv", index=False, lineterminator="\n")
-    if outcome.history is not None:
-        outcome.history.to_csv(folder / "history.csv", index=False, lineterminator="\n")
+    tables = {"predictions": outcome.predictions, "history": outcome.history}
+    for name, table in tables.items():
+        if table is not None:
+            (folder / f"{name}.csv").write_text(files.csv_text(table), encoding="utf-8")
     if outcome.arrays:
         np.savez_compressed(folder / "arrays.npz", **outcome.arrays)
     if outcome.model is not None:
@@ -601,5 +600,14 @@ def _peak_memory() -> int | None:
 
 
 # What a run's numbers go through besides what it names: the key follows their own code.
-MAKING = (_under, _keep_dask_off_our_random_numbers, _write, compiled, _key_of_network, _state_of, _Networks)
+MAKING = (
+    _under,
+    _keep_dask_off_our_random_numbers,
+    _write,
+    files.csv_text,
+    compiled,
+    _key_of_network,
+    _state_of,
+    _Networks,
+)
 SOURCES = _sources()

@@ -27,14 +27,11 @@ def limit_threads() -> int:
     """
     import threadpoolctl
 
-    backend = keras.backend.backend()
-    given = os.environ.get("SERKIT_THREADS", devices.THREADS.get(backend, "2"))
-    if not given.isdigit() or int(given) < 1:
-        raise SerkitError(f"SERKIT_THREADS is {given!r}: give a whole number of at least 1")
-    threads = int(given)
+    threads = devices.threads()
     devices.share_memory()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # of those that are loaded later
     threadpoolctl.threadpool_limits({"blas": 1, "openmp": threads})
+    backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
 

@@ -29,8 +29,9 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
-    """Tests neither read nor fill the user's cache."""
-    folder = tmp_path_factory.mktemp("cache")
+    """Tests neither read nor fill the user's cache; all processes of one call of pytest share another."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERKIT_CACHE", str(folder))
         patch.delenv("SERKIT_PROGRESS", raising=False)
@@ -43,6 +44,13 @@ def _threads():
     from serkit import training
 
     training.limit_threads()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_kernels():
+    import notebook_checks
+
+    notebook_checks.in_this_process()
 
 
 @pytest.fixture(scope="session")

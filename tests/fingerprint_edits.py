@@ -378,7 +378,7 @@ EDITS = {
     "number of threads": switch("SERKIT_THREADS", "4"),
     "oneDNN": switch("TF_ENABLE_ONEDNN_OPTS", "0"),
     "state that a run begins with": source("_under", "keras.utils.clear_session()", "None"),
-    "how predictions are written": source("_write", "index=False", "index=False, float_format='%.2f'"),
+    "how predictions are written": source("csv_text", "index=False", "index=False, float_format='%.2f'"),
     "networks that are used again": inside("compiled"),
     "resampling in audio.read": source("read", "quality='VHQ'", "quality='HQ'"),
     "headers in audio": inside("info"),

@@ -1,17 +1,34 @@
 """What the tests of every notebook look at: its tables, figures and outputs, and that finished runs are kept.
 
-And two ways into a notebook without executing all of it: `definitions` and `run_cell`.
+And two ways into a notebook without executing all of it: `definitions` and `run_cell`. Notebooks are executed in the
+tests' own process (`in_this_process`) but for the first execution of each (`kernels`).
 """
 
 import ast
+import contextlib
 import json
 import re
+import sys
+import traceback
+import types
+import warnings
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import matplotlib.image
 import nbformat
 import pandas as pd
+import pytest
+from IPython.core.displayhook import CapturingDisplayHook
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from matplotlib import pyplot as plt
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat.v4 import new_output
+from papermill.clientwrap import PapermillNotebookClient
+from traitlets.config import Config
 
 from serkit import notebooks, papers, planning
 
@@ -143,3 +160,74 @@ def _defined(node: ast.stmt) -> set[str]:
 
 def _execute(tree: ast.Module, key: str, space: dict[str, Any]) -> None:
     exec(compile(tree, papers.find(key).notebook, "exec"), space)
+
+
+class _Here:
+    """Stands in for a kernel: cells run in this process, whose libraries are loaded."""
+
+    @contextmanager
+    def setup_kernel(client, **_):  # noqa: N805 (a method of nbclient's client)
+        path = client.resources.get("metadata", {}).get("path")
+        main, planning_counted = sys.modules["__main__"], planning.counted.copy()
+        config = Config({"HistoryManager": {"enabled": False}})
+        client.shell = InteractiveShell.instance(user_module=types.ModuleType("__main__"), config=config)
+        try:
+            with contextlib.chdir(path or "."):
+                yield
+        finally:
+            InteractiveShell.clear_instance()
+            sys.modules["__main__"] = main
+            planning.counted.clear()
+            planning.counted.update(planning_counted)
+            plt.close("all")
+
+    def execute_cell(client, cell, *_, **__):  # noqa: N805
+        if cell.cell_type != "code" or not cell.source.strip():
+            return cell
+        with warnings.catch_warnings(), capture_output() as captured:
+            warnings.resetwarnings()
+            for category in (DeprecationWarning, PendingDeprecationWarning, ImportWarning, ResourceWarning):
+                warnings.simplefilter("ignore", category)
+            last = []  # what the cell ends with
+            client.shell.display_trap.hook = CapturingDisplayHook(client.shell, last)
+            done = client.shell.run_cell(cell.source, store_history=True)
+        cell.execution_count = done.execution_count
+        streams = {"stdout": captured.stdout, "stderr": captured.stderr}
+        cell.outputs = [new_output("stream", name=name, text=text) for name, text in streams.items() if text]
+        cell.outputs += [new_output("display_data", one.data, metadata=one.metadata or {}) for one in captured.outputs]
+        cell.outputs += [new_output("execute_result", **one, execution_count=done.execution_count) for one in last]
+        error = done.error_before_exec or done.error_in_exec
+        if error is not None:
+            said = {"ename": type(error).__name__, "evalue": str(error), "traceback": traceback.format_exception(error)}
+            cell.outputs.append(new_output("error", **said))
+            raise CellExecutionError.from_cell_and_msg(cell, {**said, "status": "error"})
+        return cell
+
+    def execute(client, **_):  # noqa: N805
+        client.reset_execution_trackers()
+        with client.setup_kernel():
+            client.papermill_execute_cells()
+        return client.nb
+
+
+_METHODS = ((NotebookClient, "setup_kernel"), (NotebookClient, "execute_cell"), (PapermillNotebookClient, "execute"))
+_OWN = [getattr(client, name) for client, name in _METHODS]
+
+
+def in_this_process() -> None:
+    """From now on notebooks are executed without a kernel: nothing has to start, and no library to be loaded.
+
+    What they are given, compute and leave is the same. A library that a notebook forgets to import is found by the
+    first execution of each paper alone, which has a kernel.
+    """
+    for client, name in _METHODS:
+        setattr(client, name, getattr(_Here, name))
+
+
+@contextmanager
+def kernels():
+    """Within the block they have a kernel each, as users' have."""
+    with pytest.MonkeyPatch.context() as patch:
+        for (client, name), own in zip(_METHODS, _OWN, strict=True):
+            patch.setattr(client, name, own)
+        yield

@@ -16,14 +16,24 @@ HERE = Path(__file__).parent
 
 
 def environment(backend):
-    return {**os.environ, "KERAS_BACKEND": backend}
+    """Its own backend; and XLA compiles quickly rather than well, since nothing is computed for long."""
+    return {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_layers(backend):
     pytest.importorskip(backend)
     names = [name for name in ("test_layers.py", "test_recurrent.py", "test_losses.py") if (HERE / name).exists()]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *[str(HERE / name) for name in names]]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-n0",
+        "-p",
+        "no:cacheprovider",
+        *[str(HERE / name) for name in names],
+    ]
     done = subprocess.run(
         command, check=False, env=environment(backend), cwd=HERE.parent, capture_output=True, text=True
     )

@@ -21,6 +21,7 @@ from notebook_checks import (
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
+    kernels,
     run_cell,
     table,
 )
@@ -49,7 +50,7 @@ RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
+    with kernels(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERKIT_PDF", "1")  # whose text is read
         return notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("results"), **GIVEN)
 

@@ -12,6 +12,7 @@ from notebook_checks import (
     check_outputs,
     check_that_results_say_miniature,
     definitions,
+    kernels,
     run_cell,
     table,
 )
@@ -29,7 +30,8 @@ FRAMES = 200  # of 8 s
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return notebooks.execute("khorram2017", profile="smoke", out=tmp_path_factory.mktemp("results"))
+    with kernels():
+        return notebooks.execute("khorram2017", profile="smoke", out=tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture(scope="module")

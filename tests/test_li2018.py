@@ -14,6 +14,7 @@ from notebook_checks import (
     check_that_runs_are_found_again,
     check_the_plan,
     definitions,
+    kernels,
     run_cell,
     table,
 )
@@ -37,7 +38,8 @@ def planned(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(planned):
-    return notebooks.execute("li2018", profile="smoke", out=planned[1])
+    with kernels():
+        return notebooks.execute("li2018", profile="smoke", out=planned[1])
 
 
 def test_the_plan(planned, folder, tmp_path):

@@ -11,6 +11,7 @@ import nbformat
 import papermill
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from notebook_checks import kernels
 
 from serkit import notebooks, papers
 from serkit.errors import SerkitError
@@ -346,7 +347,7 @@ def test_note_and_reasons_may_be_functions_of_the_corpus(jupyter):
 
 
 def test_papermill_itself_cannot_inject_a_misspelt_parameter(tmp_path, iemocap_miniature):
-    """Through a real kernel: the injected cell is the running notebook's own."""
+    """Through a kernel, too: the injected cell is the running notebook's own."""
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(PARAMETERS), nbformat.v4.new_code_cell(BEGIN)],
         metadata={"kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"}},
@@ -357,7 +358,7 @@ def test_papermill_itself_cannot_inject_a_misspelt_parameter(tmp_path, iemocap_m
     papermill.execute_notebook(
         tmp_path / "given.ipynb", tmp_path / "done.ipynb", given | {"epochs": 3}, progress_bar=False
     )
-    with pytest.raises(papermill.PapermillExecutionError, match=r"'epoch' \(did you mean 'epochs'"):
+    with kernels(), pytest.raises(papermill.PapermillExecutionError, match=r"'epoch' \(did you mean 'epochs'"):
         papermill.execute_notebook(
             tmp_path / "given.ipynb", tmp_path / "done.ipynb", given | {"epoch": 3}, progress_bar=False
         )

@@ -436,7 +436,7 @@ def test_settings_of_keras_hold_in_every_run_and_after(tmp_path):
     assert runs["key"][0] != before
     record = json.loads((tmp_path / runs["key"][0] / "run.json").read_text())
     assert record["dtype_policy"] == "mixed_bfloat16"
-    assert record["threads"] == "2"
+    assert record["threads"] == 2
 
 
 def test_seeds_out_of_an_array_are_numbers_and_other_values_need_a_name(tmp_path):

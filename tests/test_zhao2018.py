@@ -17,6 +17,7 @@ from notebook_checks import (
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
+    kernels,
     run_cell,
     table,
 )
@@ -62,7 +63,8 @@ def cheavd(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def iemocap(tmp_path_factory):
-    return notebooks.execute("zhao2018", profile="smoke", out=tmp_path_factory.mktemp("iemocap"))
+    with kernels():
+        return notebooks.execute("zhao2018", profile="smoke", out=tmp_path_factory.mktemp("iemocap"))
 
 
 @pytest.fixture(scope="module")

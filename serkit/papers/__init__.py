@@ -1,7 +1,8 @@
 """The papers that serkit reproduces, as data: a folder each, with ``paper.toml`` and the printed tables.
 
 **paper.toml** names the paper, its notebook, the corpora of its results (`own`) and the columns that any other
-corpus must have (`needs`; "partition or gender" where one of two will do). Under ``[parameters]`` it has one line a
+corpus must have (`needs`; "partition or gender" where one of two will do), and may say how many seconds its quick
+profile takes on two cores (`seconds`): the quickest is executed first. Under ``[parameters]`` it has one line a
 parameter of the notebook:
 
 * ``unit``: of the value, where it has one.
@@ -137,6 +138,8 @@ class Paper:
         needs: the columns that any corpus must have; "partition or gender" where one of two will do.
         parameters: of the notebook, by name.
         folder: with the paper's tables.
+        seconds: that the quick profile took on two cores, one execution at a time beside another; 1000 where nobody
+            has measured.
     """
 
     key: str
@@ -148,6 +151,7 @@ class Paper:
     needs: tuple[str, ...]
     parameters: dict[str, Parameter]
     folder: Path
+    seconds: float = 1000.0
 
     @property
     def corpus(self) -> str:
