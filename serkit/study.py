@@ -12,6 +12,7 @@ processes, or on a Dask cluster that shares the file system: the same function, 
 """
 
 import copy
+import functools
 import gc
 import hashlib
 import json
@@ -271,12 +272,13 @@ class Study:
                 yield
             return
         with _cluster(min(workers, len(missing)), scheduler) as client:
+            import cloudpickle
             from dask.distributed import as_completed
 
             # Futures are named by the runs' keys, so that two studies on one cluster share a run in hand.
             futures = [
-                client.submit(_execute, self, spec, key, conditions, machinery, key=f"serkit-{key}", pure=False)
-                for spec, key in missing
+                client.submit(_execute_pickled, cloudpickle.dumps(work), key=f"serkit-{work[2]}", pure=False)
+                for work in ((self, spec, key, conditions, machinery) for spec, key in missing)
             ]
             try:
                 for future in as_completed(futures):
@@ -433,6 +435,17 @@ def _execute(study: Study, spec: dict, key: str, conditions: dict, machinery: di
         _store(study, spec, key, outcome, time.monotonic() - began)
 
 
+def _execute_pickled(work: bytes) -> None:
+    """Do one run on a worker.
+
+    Dask's scheduler may live in the notebook's process and unpickles what a task is given. A class of the notebook would
+    thereby get its methods anew, with copies of the notebook's globals: bytes are left alone.
+    """
+    import cloudpickle
+
+    _execute(*cloudpickle.loads(work))
+
+
 @contextmanager
 def _under(conditions: dict) -> Iterator[None]:
     """The same state of Keras for every run: nothing of the one before, and the settings that the key stands for."""
@@ -457,14 +470,14 @@ def _under(conditions: dict) -> Iterator[None]:
         set_all()
 
 
+@functools.cache
 def _shorten_collections() -> None:
     """Once a process: take what there is before the first run, mostly imported modules, for no garbage.
 
     Keras collects garbage before each run. To look at some 700 000 objects took half a second, every time.
     """
-    if not gc.get_freeze_count():
-        gc.collect()
-        gc.freeze()
+    gc.collect()
+    gc.freeze()
 
 
 def _conditions() -> dict:

@@ -43,7 +43,7 @@ LEARN = {"models": ["BasicDCGAN"], "shares": [], "other_targets": [], "known": [
 )
 SCORES = ("five", "three", "accepted_share", "with_answers", "ACCURACIES", "MEASURES", "scores_of")
 TRAINING = ("learnt", "probabilities", "loss_of", "scored", "further_recordings", "hours_of", "unlabelled_crops",
-            "follow_generator", "train")  # fmt: skip
+            "follow_generator", "players_of", "train")  # fmt: skip
 NETWORKS = ("TASKS", "start", "widths", "convolve", "trunk_of", "generator_of", "parts_of")
 RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
 

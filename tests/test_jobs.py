@@ -26,7 +26,9 @@ def contents(folder):
     """Numbers of an execution: what each run predicted, and tables that hold no times."""
     found = {path.parent.name: path.read_bytes() for path in folder.glob("runs/*/predictions.csv")}
     return found | {
-        path.name: path.read_bytes() for path in folder.glob("tables/*.csv") if path.stem not in ("runs", "cost")
+        path.name: path.read_bytes()
+        for path in folder.glob("tables/*.csv")
+        if path.stem not in ("runs", "cost", "baselines")
     }
 
 

@@ -228,14 +228,14 @@ def test_choices_of_ours_are_counted(tmp_path, predictions):
     """For each row those on which it depends: li2018's choices of filter shapes bear on Figure 2 alone."""
     result = results(tmp_path)
     claims = result.claims(report.measured_scores(predictions, 1))
-    assert claims.loc[claims["measured"].notna(), "choices"].eq(2).all()
+    assert claims.loc[claims["measured"].notna(), "choices"].eq(3).all()
     depends_on = saved(tmp_path, "claims").set_index("row").loc["CNN_TF_GAP", "depends_on"].iloc[0].split(", ")
     assert {"pool_after", "gamma", "epochs"} <= set(depends_on)
     assert not {"filter_heights", "seeds", "workers"} & set(depends_on)
     ours = [name for name in depends_on if result.paper.parameters[name].source == "ours"]
-    assert len(ours) == 2
+    assert ours == ["trim", "pool_after", "gamma"]
     banner = result.banner()
-    assert "iemocap, complete, with 2 choices of ours where the paper is silent." in banner
+    assert "iemocap, complete, with 3 choices of ours where the paper is silent." in banner
     assert "every setting as published" not in banner
 
 
