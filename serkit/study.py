@@ -438,8 +438,8 @@ def _execute(study: Study, spec: dict, key: str, conditions: dict, machinery: di
 def _execute_pickled(work: bytes) -> None:
     """Do one run on a worker.
 
-    Dask's scheduler may live in the notebook's process and unpickles what a task is given. A class of the notebook would
-    thereby get its methods anew, with copies of the notebook's globals: bytes are left alone.
+    Dask's scheduler may live in the notebook's process and unpickles what a task is given. A class of the notebook
+    would thereby get its methods anew, with copies of the notebook's globals: bytes are left alone.
     """
     import cloudpickle
 
