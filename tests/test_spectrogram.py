@@ -87,6 +87,13 @@ def test_short_signals_have_a_frame_every_10_ms(samples):
     assert len(linear_spectrogram(np.ones(samples), RATE)) == -(-samples // 160)
 
 
+@pytest.mark.parametrize("samples", [1599, 1600, 3000])
+def test_windows_may_leave_samples_out_between_them(samples, random):
+    signal = random.normal(size=samples)
+    wide = linear_spectrogram(signal, RATE, hop=0.050)
+    np.testing.assert_array_equal(wide, linear_spectrogram(signal, RATE)[::5])
+
+
 @pytest.mark.parametrize(
     ("signal", "rate", "options", "message"),
     [

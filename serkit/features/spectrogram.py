@@ -61,7 +61,7 @@ def linear_spectrogram(
     if points < length:
         raise SerkitError(f"a resolution of {resolution:g} Hz needs windows of at most {points} samples; got {length}")
     bins, count = round(top / resolution), -(-len(signal) // step)
-    padded = np.concatenate([signal, np.zeros((count - 1) * step + length - len(signal), np.float32)])
+    padded = np.concatenate([signal, np.zeros(max((count - 1) * step + length - len(signal), 0), np.float32)])
     frames, taper = frames_of(padded, length, step), np.hamming(length).astype(np.float32)
     values = np.empty((count, bins), np.float32)
     for begin in range(0, count, BLOCK):
