@@ -10,6 +10,7 @@ import difflib
 import io
 import os
 import re
+import shlex
 import sys
 import tempfile
 import tokenize
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from serkit import planning, progress, stamps
+from serkit import files, planning, progress, stamps
 from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
 from serkit.papers import PAPERS, PROFILES, Paper, find, profile_values
@@ -297,8 +298,25 @@ def execute(
     notebook = nbformat.read(executed, as_version=4)
     _drop_startup_lines(notebook)
     nbformat.write(notebook, executed)
+    files.write_text(folder / "command.txt", _command(paper, values) + "\n")
     stamps.write(folder, made)
     return folder
+
+
+def _command(paper: Paper, values: dict[str, Any]) -> str:
+    """What to type for the same results, places aside: corpora stand in FOLDER."""
+    corpus, profile = values["corpus"], values["profile"]
+    words = [f"{name}={os.environ[name]}" for name in ("KERAS_BACKEND", "SERKIT_THREADS") if name in os.environ]
+    words += ["serkit reproduce", paper.key, f"--corpus {corpus}{'=FOLDER' * bool(values['root'])}"]
+    words += [f"--profile {profile}"] * (profile != "quick")
+    usual = resolve(paper, profile, {})
+    for name, value in values.items():
+        if name in {*stamps.PLACES, "corpus", "profile", "root"} or value == usual[name]:
+            continue
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        text = "FOLDER" if name.endswith("_root") else text
+        words.append(f"--seeds {text}" if name == "seeds" else f"--set {shlex.quote(f'{name}={text}')}")
+    return " ".join(words)
 
 
 def _prepared(

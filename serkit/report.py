@@ -8,6 +8,7 @@ is different; ``reasons.csv`` says it in full. ``comparisons.csv`` has one row a
 measured ones from the study.
 """
 
+import gzip
 import io
 import os
 import re
@@ -103,6 +104,15 @@ class Results:
         files.write_csv(self.folder / "tables" / f"{_file_name(name)}.csv", values)
         return values
 
+    def predictions(self, table: pd.DataFrame) -> None:
+        """Save every prediction that scores are made of as ``predictions.csv.gz``, numbers with five digits.
+
+        With it scores can be computed again, compared or combined where the runs are not at hand.
+        """
+        text = table.to_csv(index=False, lineterminator="\n", float_format="%.5g")
+        with files.atomic(self.folder / "predictions.csv.gz") as temporary:  # without a time: equal content, equal file
+            temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
+
     def figure(self, name: str, figure) -> None:
         """Save a figure as ``figures/<name>.png``, the corpus named in its corner; show it, and close it.
 
@@ -133,7 +143,7 @@ class Results:
         baselines: pd.DataFrame | None = None,
         division: str = "",
     ) -> pd.DataFrame:
-        """Save `score_table` as ``tables/<name>.csv`` and return it.
+        """Save `score_table` as ``tables/<name>.csv``, and what it is made of (`predictions`); return it.
 
         Args:
             predictions: as in `score_table`.
@@ -152,9 +162,11 @@ class Results:
         """
         self._refuse_changed()
         if baselines is None:
+            self.predictions(predictions)
             return self.table(name, score_table(predictions, measures, pooled, by, percent))
         kinds = {"network": predictions, "baseline": baselines.assign(seed=0)}
         both = pd.concat([table.assign(kind=kind) for kind, table in kinds.items()], ignore_index=True)
+        self.predictions(both)
         found = score_table(both, measures, pooled, ["kind", *by], percent)
         cited = papers.cited("" if self.corpus.miniature else self.corpus.name, both["label"].unique(), division)
         cited = cited[cited["metric"].isin(measures)]

@@ -18,6 +18,7 @@ from serkit import files, fingerprints, study
 
 NAME = "made_of.json"
 RESULTS = ("tables", "figures")
+SINGLE = ("notebook.ipynb", "predictions.csv.gz", "command.txt")
 # Where things are and who does the work: results do not depend on it.
 PLACES = {"out", "workers", "scheduler"}
 VARIABLES = ("KERAS_BACKEND", "SERKIT_THREADS", "SERKIT_PDF", "TF_ENABLE_ONEDNN_OPTS")
@@ -61,9 +62,9 @@ def holds(folder: Path, made: str) -> bool:
 
 
 def _results(folder: Path) -> dict[str, str]:
-    """Digests of the tables, figures and the executed notebook."""
+    """Digests of the tables, figures, predictions, the command and the executed notebook."""
     found = [path for name in RESULTS for path in sorted((folder / name).glob("*")) if path.is_file()]
-    found += [path for path in [folder / "notebook.ipynb"] if path.is_file()]
+    found += [path for name in SINGLE if (path := folder / name).is_file()]
     return {str(path.relative_to(folder)): files.sha256(path) for path in found}
 
 

@@ -8,6 +8,7 @@ import ast
 import contextlib
 import json
 import re
+import shlex
 import sys
 import traceback
 import types
@@ -18,6 +19,7 @@ from typing import Any
 
 import matplotlib.image
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 from IPython.core.displayhook import CapturingDisplayHook
@@ -28,6 +30,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
+from sklearn import metrics as reference
 from traitlets.config import Config
 
 from serkit import notebooks, papers, planning
@@ -42,6 +45,44 @@ def check_that_results_say_miniature(folder: Path, key: str, corpus: str) -> Non
     """They stand under a name that says so, and the notebook says so too."""
     assert folder.parts[-2:] == (f"{corpus}-miniature", key)
     assert f"synthetic miniature of {corpus}, not the corpus" in (folder / "notebook.ipynb").read_text()
+    command = shlex.split((folder / "command.txt").read_text())
+    assert command[:7] == ["serkit", "reproduce", key, "--corpus", corpus, "--profile", "smoke"]
+
+
+def check_scores(folder: Path) -> None:
+    """Scores are what scikit-learn makes of the predictions beside them: those of each seed, then their mean."""
+    scores = pd.read_csv(folder / "tables" / "scores.csv")
+    predictions = pd.read_csv(folder / "predictions.csv.gz")
+    by = [name for name in ("kind", "dataset", "reported", "model") if name in scores]
+    measured = {"UA": reference.balanced_accuracy_score, "WA": reference.accuracy_score}
+    measured["Accuracy"] = reference.accuracy_score
+    measured["MAF"] = lambda true, predicted: reference.f1_score(true, predicted, average="macro", zero_division=0)
+    groups = dict(list(predictions.groupby(by)))
+    scores = scores[scores["kind"] != "cited"] if "kind" in scores else scores
+    assert len(scores) == len(groups) > 0
+    for row in scores.to_dict("records"):
+        part = groups[tuple(row[name] for name in by)]
+        assert row["utterances"] == part["id"].nunique()
+        assert row["speakers"] == part["speaker"].nunique()
+        for name in (name for name in measured if f"{name} pooled" in row):
+            found = [100 * measured[name](one["label"], one["predicted"]) for _, one in part.groupby("seed")]
+            assert len(found) == row["seeds"]
+            assert row[f"{name} pooled"] == pytest.approx(np.mean(found), abs=0.006), (name, row["model"])
+
+
+def check_trajectories(folder: Path) -> None:
+    """CCC is what a plain formula makes of the predictions: of each seed, pooled over recordings, then the mean."""
+    predictions = pd.read_csv(folder / "predictions.csv.gz")
+    scores = pd.read_csv(folder / "tables" / "scores.csv").set_index(["dimension", "model", "side"])["CCC"]
+    groups = predictions.groupby(["dimension", "model", "side"])
+    assert len(groups) == len(scores) > 0
+    for key, part in groups:
+        found = []
+        for _, one in part.groupby("seed"):
+            x, y = one["label"], one["predicted"]
+            covariance = ((x - x.mean()) * (y - y.mean())).mean()
+            found.append(2 * covariance / (x.var(ddof=0) + y.var(ddof=0) + (x.mean() - y.mean()) ** 2))
+        assert scores[key] == pytest.approx(np.mean(found), abs=1e-3), key
 
 
 def check_figures(folder: Path, names: set[str]) -> None:

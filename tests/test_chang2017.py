@@ -151,6 +151,10 @@ def scores(told, task="valence"):
 
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "chang2017", "iemocap")
+    kept = pd.read_csv(folder / "predictions.csv.gz")
+    assert set(kept["kind"]) == {"network", "baseline"}
+    assert set(kept.loc[kept["kind"] == "network", "model"]) == set(table(folder, "runs")["model"])
+    assert np.allclose(kept[[f"valence {number}" for number in range(1, 6)]].sum(axis=1), 1, atol=1e-3)
 
 
 def test_every_published_number_has_a_row_and_none_is_comparable(folder):

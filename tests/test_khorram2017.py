@@ -11,6 +11,7 @@ from notebook_checks import (
     check_figures,
     check_outputs,
     check_that_results_say_miniature,
+    check_trajectories,
     definitions,
     kernels,
     run_cell,
@@ -53,6 +54,7 @@ def runs_of(folder, dimension, model):
 
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "khorram2017", "recola")
+    check_trajectories(folder)
 
 
 def test_claims(folder):

@@ -10,6 +10,7 @@ import pytest
 from notebook_checks import (
     check_figures,
     check_outputs,
+    check_scores,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     check_the_plan,
@@ -48,6 +49,7 @@ def test_the_plan(planned, folder, tmp_path):
 
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "li2018", "iemocap")
+    check_scores(folder)
 
 
 def test_claims(folder):

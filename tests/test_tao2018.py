@@ -10,6 +10,7 @@ import pytest
 from notebook_checks import (
     check_figures,
     check_outputs,
+    check_scores,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
@@ -43,6 +44,7 @@ def predictions(folder):
 
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "tao2018", "iemocap")
+    check_scores(folder)
 
 
 def test_every_published_number_is_measured_and_none_comparable(folder):

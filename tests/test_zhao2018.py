@@ -14,6 +14,7 @@ import pytest
 from notebook_checks import (
     check_figures,
     check_outputs,
+    check_scores,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
@@ -112,6 +113,7 @@ def selected(corpus):
 
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "zhao2018", corpus_of(folder))
+    check_scores(folder)
 
 
 def test_nothing_is_comparable_and_earlier_work_is_only_shown(folder):

@@ -1,0 +1,78 @@
+"""What is committed under results/: scores follow from predictions, and READMEs' tables from both."""
+
+import importlib.util
+import shlex
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from notebook_checks import check_scores, check_trajectories
+from sklearn.metrics import balanced_accuracy_score
+
+from serkit import notebooks, papers
+
+RESULTS = Path(__file__).parents[1] / "results"
+
+
+def loaded():
+    """The script beside the results."""
+    specification = importlib.util.spec_from_file_location("collect", RESULTS / "collect.py")
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+collect = loaded()
+STUDIES = [str(path.relative_to(RESULTS)) for path in collect.studies()]
+
+
+def paper_of(study):
+    return study.split("/")[1].split("_")[0]
+
+
+def test_there_are_studies():
+    assert STUDIES
+
+
+@pytest.mark.parametrize("study", [study for study in STUDIES if paper_of(study) in ("tao2018", "zhao2018", "li2018")])
+def test_scores_follow_from_predictions(study):
+    check_scores(RESULTS / study)
+
+
+@pytest.mark.parametrize("study", [study for study in STUDIES if paper_of(study) == "chang2017"])
+def test_scores_of_ratings_follow_from_predictions(study):
+    predictions = pd.read_csv(RESULTS / study / "predictions.csv.gz")
+    scores = pd.read_csv(RESULTS / study / "tables" / "scores.csv").set_index(["kind", "model", "measure"])["pooled"]
+    assert set(predictions["valence"]) <= {1, 2, 3, 4, 5}, "or a class is not one class"
+    for (kind, model), part in predictions.groupby(["kind", "model"]):
+        answer = part[[f"valence {number}" for number in range(1, 6)]].to_numpy().argmax(axis=1) + 1
+        found = [
+            100 * balanced_accuracy_score(one["valence"], one["answer"])
+            for _, one in part.assign(answer=answer).groupby("seed")
+        ]
+        assert scores[kind, model, "Accuracy (5 class)"] == pytest.approx(np.mean(found), abs=0.01)
+
+
+@pytest.mark.parametrize("study", [study for study in STUDIES if paper_of(study) == "khorram2017"])
+def test_scores_of_trajectories_follow_from_predictions(study):
+    check_trajectories(RESULTS / study)
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_commands_are_what_serkit_takes_today(study):
+    words = shlex.split((RESULTS / study / "command.txt").read_text())
+    words = words[words.index("reproduce") :]
+    assert words[1] == paper_of(study)
+    given = dict(zip(words[2::2], words[3::2], strict=True))
+    settings = dict(word.split("=", 1) for before, word in pairwise(words) if before == "--set")
+    notebooks.resolve(papers.find(words[1]), given.get("--profile", "quick"), settings)
+    assert given["--corpus"].endswith("=FOLDER")
+
+
+@pytest.mark.parametrize("readme", collect.READMES, ids=lambda path: str(path.relative_to(RESULTS.parent)))
+def test_tables_of_readmes_are_written_from_the_results(readme):
+    text = readme.read_text(encoding="utf-8")
+    assert "<!-- end -->" in text
+    assert collect.filled(text) == text
