@@ -25,6 +25,7 @@ from serkit.splits import Fold
 MAJORITY = "majority class"
 BY_SPEAKER = ", by speaker"  # ends the names of SVMs on vectors that are z-normed by speaker
 C_GRID = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # of a kernel whose diagonal is about 1
+FRONT_ENDS = {"IS10": features.is10, "eGeMAPS": features.egemaps}
 GROUPS = 5  # parts of the training speakers, each left out once to choose C
 
 
@@ -47,6 +48,31 @@ def summaries(store: Features, transform: Callable[[np.ndarray], np.ndarray] | N
         low, high = ([], []) if single else np.percentile(frames, [10, 90], axis=0)
         rows.append(frames[0] if single else np.concatenate([frames.mean(axis=0), frames.std(axis=0), low, high]))
     return pd.DataFrame(rows, index=store.index.index)
+
+
+def vectors(
+    kinds: Iterable[str], utterances: pd.DataFrame, own: dict[str, Features | pd.DataFrame], trim: float = 0.0
+) -> dict[str, pd.DataFrame]:
+    """One vector an utterance, of each kind of features that the baselines are given.
+
+    Args:
+        kinds: names: "IS10" and "eGeMAPS", which are extracted here, and those in `own`.
+        utterances: a corpus table.
+        own: the features of a network's front end by name, or vectors already made of them.
+        trim: of the silence at the ends before IS10 and eGeMAPS are extracted, see `serkit.features.extract`.
+
+    Returns:
+        Name -> one row an utterance, indexed by id.
+
+    Raises:
+        SerkitError: there are no features of that name.
+    """
+    found = {}
+    for kind in kinds:
+        one_of(kind, [*FRONT_ENDS, *own], "input of the baselines")
+        rows = own[kind] if kind in own else features.extract(utterances, FRONT_ENDS[kind], trim=trim)
+        found[kind] = rows if isinstance(rows, pd.DataFrame) else summaries(rows)
+    return found
 
 
 def names(vectors: Iterable[str], utterances: pd.DataFrame) -> list[str]:

@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 # Files that take longest, first: two processes take them as they come, and should end together.
-LONGEST = ("zhao2018", "chang2017", "planning", "tao2018", "khorram2017", "backends", "jobs", "li2018", "fingerprints")
+LONGEST = ("zhao2018", "chang2017", "tao2018", "khorram2017", "backends", "jobs", "li2018", "fingerprints")
 
 
 def pytest_collection_modifyitems(items):

@@ -52,6 +52,21 @@ class Store:
         return self.arrays[name]
 
 
+def test_vectors_are_extracted_or_made_of_own_features(monkeypatch, utterances):
+    def extract(table, front_end, trim):
+        assert table is utterances
+        return Store(a=np.full((1, 2), float(trim)), b=np.full((1, 2), float(front_end is baselines.features.egemaps)))
+
+    monkeypatch.setattr(baselines.features, "extract", extract)
+    given = {"own": Store(a=np.zeros((3, 1))), "made": pd.DataFrame({"x": [1.0]}, ["a"])}
+    found = baselines.vectors(["eGeMAPS", "made", "own"], utterances, given, 40.0)
+    assert found["eGeMAPS"].to_numpy().tolist() == [[40, 40], [1, 1]]
+    assert found["own"].to_numpy().tolist() == [[0, 0, 0, 0]]
+    assert found["made"] is given["made"]
+    with pytest.raises(SerkitError, match=r"^unknown input of the baselines 'IS9'"):
+        baselines.vectors(["IS9"], utterances, given)
+
+
 def test_statistics_of_frames():
     frames = np.stack([np.arange(11.0), np.full(11, 3.0)], axis=1)
     table = baselines.summaries(Store(a=frames, b=frames[:1]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -232,7 +233,7 @@ def test_values_that_no_run_can_use_are_refused(given, message):
 
 def divided(utterances, **values):
     """The notebook's folds of a corpus with these utterances."""
-    speech = SimpleNamespace(utterances=utterances, name="own")
+    speech = corpora.Corpus("own", Path(), utterances)
     space = definitions("li2018", "split_of", "own_split", "divide", speech=speech, utterances=utterances, **values)
     return space["own_split"](speech), space["divide"]()
 

@@ -10,22 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
-from notebook_checks import check_the_plan, files_in
+from notebook_checks import files_in
 
 from serkit import audio, cli, corpora, features, notebooks, planning, study, training
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
-
-CHANG = {
-    "models": ["BasicDCGAN"],
-    "crop_widths": [32],
-    "learning_rates": [0.001],
-    "batch_sizes": [16],
-    "filter_sizes": [5],
-    "filter_counts": [4],
-    "shares": [0.0],
-    "other_targets": [],
-}
 
 
 @pytest.fixture
@@ -182,15 +171,6 @@ def test_the_full_size_comes_from_what_is_published():
     recola = corpora.load("recola", miniatures.ensure("recola"))
     assert planning.full_size(recola, recola.recordings)["factor"] == pytest.approx(5, rel=0.02)
     assert planning.full_size(SimpleNamespace(miniature=False), own) is None
-
-
-def test_a_notebook_before_and_after(tmp_path):
-    """That of li2018, whose models Keras trains by itself, has its own in test_li2018."""
-    out, path = tmp_path / "results", tmp_path / "plan.jsonl"
-    before = planning.read(notebooks.plan("chang2017", path, profile="smoke", out=out, **CHANG))
-    assert not out.exists()
-    folder = notebooks.execute("chang2017", profile="smoke", out=out, **CHANG)
-    check_the_plan(folder, "chang2017", before, path, **CHANG)
 
 
 def test_what_begin_refuses_the_plan_refuses(tmp_path):

@@ -546,3 +546,22 @@ def test_networks_of_a_failed_run_are_not_used_again_and_few_are_kept(no_network
         for rate in np.linspace(0.1, 1, study.IDLE + 2):
             study.compiled(small_network, float(rate))
     assert len(study._networks.idle) == study.IDLE
+
+
+def test_what_is_remembered_is_made_once_until_it_changes(monkeypatch, tmp_path):
+    monkeypatch.setenv("SERKIT_CACHE", str(tmp_path))
+    made = tmp_path / "made.txt"
+
+    def demonstration(scale):
+        def make():
+            with made.open("a") as stream:
+                stream.write("x")
+            return {"values": scale * np.arange(3), "share": 0.5}
+
+        return make
+
+    for scale, times in ((1, 1), (1, 1), (2, 2), (1, 2)):
+        found = study.remembered(demonstration(scale))
+        assert found["values"].tolist() == [0, scale, 2 * scale]
+        assert found["share"] == 0.5
+        assert len(made.read_text()) == times

@@ -20,7 +20,7 @@ from notebook_checks import (
 )
 from sklearn import metrics as reference
 
-from serkit import audio, features, layers, notebooks, papers, splits, training
+from serkit import audio, corpora, features, layers, notebooks, papers, splits, training
 from serkit.batches import Sequences
 from serkit.errors import SerkitError
 from serkit.features import Features
@@ -278,7 +278,7 @@ def acted(readings=2):
 
 def data_side(utterances, **values):
     """The notebook's division of `utterances`, with other values of its parameters."""
-    names = ("divide", "with_held_out", "has_partition", "split_of", "other_split", "SPLIT", "SENTENCE", "WORDED")
+    names = ("divide", "with_held_out", "split_of", "other_split", "SPLIT", "SENTENCE", "WORDED")
     return definitions("tao2018", *names, utterances=utterances, speech=Speech(utterances), **values)
 
 
@@ -388,6 +388,7 @@ class Speech:
     """As much of a corpus as the data cell looks at."""
 
     name, complete = "iemocap", True
+    has_partition = corpora.Corpus.has_partition
 
     def __init__(self, utterances):
         self.utterances = utterances
@@ -422,7 +423,7 @@ def test_published_counts_are_asserted_of_the_published_subset_alone(complete, c
     speech.complete = complete
     paper = papers.profile_values(papers.find("tao2018"), "paper")
     given = {"speech": speech, "results": Tables(), "classes": classes, "style": style, "PAPER": paper}
-    space = definitions("tao2018", "has_partition", "split_of", **given)
+    space = definitions("tao2018", "split_of", **given)
     if asserted:
         with pytest.raises(AssertionError, match="4490 utterances, this one 64"):
             run_cell("tao2018", "has 4490 utterances", space)

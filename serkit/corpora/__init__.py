@@ -72,6 +72,11 @@ class Corpus:
     _checked: dict[tuple[bool, int], pd.DataFrame] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
+    def has_partition(self) -> bool:
+        """Whether it brings a division into training, development and test along."""
+        return "partition" in self.utterances and self.utterances["partition"].notna().any()
+
+    @property
     def title(self) -> str:
         """The corpus' full name, and what must be said wherever its results are shown."""
         said = ["synthetic miniature"] if self.miniature else []
