@@ -1,9 +1,10 @@
 """Bring finished studies into this folder, and write the READMEs' tables from what is in it.
 
-``python results/collect.py STORE [STORE ...]`` copies, from folders that ``serkit reproduce --out`` filled, what is worth
-keeping of each study: tables, figures, predictions and the command. Models, histories and executed notebooks stay where
-they are. ``STORE/<corpus>/<paper>`` becomes ``results/<corpus>/<paper>``; a store that is another's subfolder adds its own
-name: ``results/<corpus>/<paper>_<store>``. A corpus of one's own recordings may be given a name: ``continuous:ravdess-proxy``.
+``python results/collect.py STORE ...`` copies, from folders that ``serkit reproduce --out`` filled, what is worth keeping
+of each study: tables, figures, predictions and the command. Models, histories and executed notebooks stay where they
+are. ``STORE/<corpus>/<paper>`` becomes ``results/<corpus>/<paper>``, and a store within the store adds its own name:
+``STORE/lowest/ravdess/li2018`` becomes ``results/ravdess/li2018_lowest``. With ``continuous:ravdess-proxy`` among the
+arguments, a corpus is given another name.
 
 ``python results/collect.py`` alone writes the tables between ``<!-- NAME -->`` and ``<!-- end -->`` in README.md and
 results/README.md. No number there is typed by hand.
@@ -19,8 +20,7 @@ import pandas as pd
 HERE = Path(__file__).parent
 KEPT = ("tables", "figures", "predictions.csv.gz", "command.txt")
 READMES = (HERE / "README.md", HERE.parent / "README.md")
-# The measure that each paper's table is read by, first; what stands in it, second.
-UA, FIVE = "UA", "Accuracy (5 class)"
+FIVE = "Accuracy (5 class)"  # unweighted, as chang2017 names it
 
 
 def collect(store: Path, names: dict[str, str]) -> list[Path]:
@@ -103,7 +103,10 @@ def _of_trajectories(scores: pd.DataFrame) -> list[dict]:
     tested = scores[scores["side"] == "test"]
     dimensions = tested["dimension"].unique()
     return [
-        {"model": model, **{f"CCC, {name}": shown(part.set_index("dimension").loc[name, "CCC"], 2) for name in dimensions}}
+        {
+            "model": model,
+            **{f"CCC, {name}": shown(part.set_index("dimension").loc[name, "CCC"], 2) for name in dimensions},
+        }
         | {"runs": part["runs"].iloc[0]}
         for model, part in tested.groupby("model", sort=False)
     ]
@@ -135,15 +138,67 @@ def list_of_studies() -> str:
     return _markdown(pd.DataFrame(rows))
 
 
+def summary() -> str:
+    """The best network of each study beside the best baselines, as Markdown; intervals are 95 % over speakers."""
+    rows = []
+    for folder in studies():
+        scores = pd.read_csv(folder / "tables" / "scores.csv")
+        about, kinds = _readable(scores)
+        best = {kind: part.loc[part["value"].idxmax()] for kind, part in kinds.items()}
+        digits = 1 if about.startswith("UA") else 2
+        rows.append(
+            {
+                "study": f"[{folder.relative_to(HERE)}](results/{folder.relative_to(HERE)}/tables/scores.csv)",
+                "measure on tested speakers": about,
+                "best network": _named(best["network"], digits),
+                "best baseline, no tested speaker's statistics": _named(best["baseline"], digits),
+                "best baseline by speaker": _named(best["by speaker"], digits) if "by speaker" in best else "",
+            }
+        )
+    return _markdown(pd.DataFrame(rows))
+
+
+def _readable(scores: pd.DataFrame) -> tuple[str, dict[str, pd.DataFrame]]:
+    """What a study is read by, and its rows by kind: columns model, value, low, high."""
+    if "CCC" in scores:
+        table = scores[(scores["side"] == "test") & (scores["dimension"] == scores["dimension"].iloc[0])]
+        about = f"CCC, {scores['dimension'].iloc[0]}"
+        table = table.rename(columns={"CCC": "value", "CCC low": "low", "CCC high": "high"})
+        table["kind"] = ["baseline" if model.startswith("linear") else "network" for model in table["model"]]
+    elif "measure" in scores:
+        about, table = "UA, 5 classes of valence", scores[scores["measure"] == FIVE].rename(columns={"pooled": "value"})
+    else:
+        recalls = [name for name in scores if name.startswith("recall ")]
+        about = f"UA, {len(recalls)} emotions"
+        if "reported" in scores:
+            scores = scores[~scores["reported"].fillna("").str.startswith("validation")]
+        table = scores.rename(columns={"UA pooled": "value", "UA low": "low", "UA high": "high"})
+    speaker = table["model"].str.endswith(", by speaker")
+    kinds = {
+        "network": table[table["kind"] == "network"],
+        "baseline": table[(table["kind"] == "baseline") & ~speaker],
+        "by speaker": table[(table["kind"] == "baseline") & speaker],
+    }
+    return about, {kind: part.reset_index() for kind, part in kinds.items() if len(part)}
+
+
+def _named(row: pd.Series, digits: int) -> str:
+    interval = "" if pd.isna(row["low"]) or row["low"] == row["high"] else f" ({_between(row['low'], row['high'])})"
+    return f"{row['model']}: {shown(row['value'], digits)}{interval}"
+
+
+BLOCKS = {"studies": list_of_studies, "summary": summary}
+
+
 def filled(text: str) -> str:
     """A README's text with its tables written anew."""
 
     def block(found: re.Match) -> str:
         name = found["name"]
-        inside = list_of_studies() if name == "studies" else scores_of(HERE / name)
+        inside = BLOCKS[name]() if name in BLOCKS else scores_of(HERE / name)
         return f"<!-- {name} -->\n{inside}\n<!-- end -->"
 
-    return re.sub(r"<!-- (?P<name>studies|[\w-]+/\w+) -->\n.*?<!-- end -->", block, text, flags=re.DOTALL)
+    return re.sub(r"<!-- (?P<name>studies|summary|[\w-]+/\w+) -->\n.*?<!-- end -->", block, text, flags=re.DOTALL)
 
 
 def main(given: list[str]) -> None:
