@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 KEPT = ("tables", "figures", "predictions.csv.gz", "command.txt")
 READMES = (HERE / "README.md", HERE.parent / "README.md")
 FIVE = "Accuracy (5 class)"  # unweighted, as chang2017 names it
+READ_BY = ("MAF", "UA", FIVE, "test CCC")  # one measure a paper
 
 
 def collect(store: Path, names: dict[str, str]) -> list[Path]:
@@ -187,7 +188,30 @@ def _named(row: pd.Series, digits: int) -> str:
     return f"{row['model']}: {shown(row['value'], digits)}{interval}"
 
 
-BLOCKS = {"studies": list_of_studies, "summary": summary}
+def verdicts() -> str:
+    """What the papers say is better than what, and whether it is here, as Markdown."""
+    rows = []
+    for folder in studies():
+        made = pd.read_csv(folder / "tables" / "comparisons.csv")
+        made = made[(made["made_by"] == "paper") & made["metric"].isin(READ_BY)]
+        for row in made.to_dict("records"):
+            digits = 1 if row["unit"] == "points" else 2
+            rows.append(
+                {
+                    "study": folder.relative_to(HERE),
+                    "the paper says that": f"{row['better']} is better than {row['worse']}",
+                    "measure": row["metric"],
+                    "by": shown(row["published"], digits),
+                    "here by": shown(row["measured"], digits),
+                    "95 %": "" if pd.isna(row["low"]) else f"{row['low']:.{digits}f} to {row['high']:.{digits}f}",
+                    "seeds": row["seeds"],
+                    "verdict": row["verdict"],
+                }
+            )
+    return _markdown(pd.DataFrame(rows))
+
+
+BLOCKS = {"studies": list_of_studies, "summary": summary, "verdicts": verdicts}
 
 
 def filled(text: str) -> str:
@@ -198,7 +222,7 @@ def filled(text: str) -> str:
         inside = BLOCKS[name]() if name in BLOCKS else scores_of(HERE / name)
         return f"<!-- {name} -->\n{inside}\n<!-- end -->"
 
-    return re.sub(r"<!-- (?P<name>studies|summary|[\w-]+/\w+) -->\n.*?<!-- end -->", block, text, flags=re.DOTALL)
+    return re.sub(r"<!-- (?P<name>studies|summary|verdicts|[\w-]+/\w+) -->\n.*?<!-- end -->", block, text, flags=re.DOTALL)
 
 
 def main(given: list[str]) -> None:

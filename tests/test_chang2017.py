@@ -897,7 +897,7 @@ def test_why_there_is_no_interval_is_shown_where_there_is_none(speakers, shown, 
     told = pd.DataFrame({"valence": random.choice([1, 2, 3, 4, 5], 400), "seed": 0, "model": "BasicCNN", "fold": "a"})
     told["id"], told["speaker"] = told.index, told.index % speakers
     told[[f"valence {number}" for number in range(1, 6)]] = random.dirichlet(np.ones(5), 400)
-    results = SimpleNamespace(table=lambda _, values: values)
+    results = SimpleNamespace(table=lambda _, values: values, predictions=lambda _: None)
     found = []
     run_cell("chang2017", "def score_table(", definitions(
         "chang2017", *SCORES, predictions=told, results=results,
