@@ -16,12 +16,13 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+from sklearn.metrics import balanced_accuracy_score
 
 HERE = Path(__file__).parent
 KEPT = ("tables", "figures", "predictions.csv.gz", "command.txt")
 READMES = (HERE / "README.md", HERE.parent / "README.md")
 FIVE = "Accuracy (5 class)"  # unweighted, as chang2017 names it
-READ_BY = ("MAF", "UA", FIVE, "test CCC")  # one measure a paper
+READ_BY = ("MAF", "UA", FIVE, "dev CCC")  # one measure a paper
 
 
 def collect(store: Path, names: dict[str, str]) -> list[Path]:
@@ -61,13 +62,21 @@ def scores_of(folder: Path) -> str:
     """A study's scores on tested speakers as Markdown: networks, baselines, and what others have reported."""
     scores = pd.read_csv(folder / "tables" / "scores.csv")
     paper = folder.name.split("_")[0]
-    rows = {"chang2017": _of_ratings, "khorram2017": _of_trajectories}.get(paper, _of_classes)(scores)
-    return _markdown(pd.DataFrame(rows))
+    if paper in ("chang2017", "khorram2017"):
+        return _markdown(pd.DataFrame((_of_ratings if paper == "chang2017" else _of_trajectories)(scores)))
+    return _markdown(pd.DataFrame(_of_classes(_tested(scores), _tested(pd.read_csv(folder / "predictions.csv.gz")))))
 
 
-def _of_classes(scores: pd.DataFrame) -> list[dict]:
-    if "reported" in scores:
-        scores = scores[~scores["reported"].fillna("").str.startswith("validation")]
+def _tested(table: pd.DataFrame) -> pd.DataFrame:
+    """Without the rows of validation, where a study reports them."""
+    return table[~table["reported"].fillna("").str.startswith("validation")] if "reported" in table else table
+
+
+def _of_classes(scores: pd.DataFrame, predictions: pd.DataFrame) -> list[dict]:
+    by_seed = {
+        model: [100 * balanced_accuracy_score(one["label"], one["predicted"]) for _, one in part.groupby("seed")]
+        for model, part in predictions[predictions["kind"] == "network"].groupby("model")
+    }
     return [
         {
             "": row["kind"],
@@ -75,7 +84,7 @@ def _of_classes(scores: pd.DataFrame) -> list[dict]:
             "UA": shown(row["UA pooled"]),
             "95 %": _between(row["UA low"], row["UA high"]),
             "WA": shown(row.get("WA pooled", row.get("Accuracy pooled"))),
-            "seeds": shown(row["seeds"], 0) if row["kind"] == "network" else "",
+            "UA of each seed": ", ".join(map(shown, by_seed.get(row["model"], []))),
         }
         for row in scores.to_dict("records")
     ]
@@ -171,9 +180,7 @@ def _readable(scores: pd.DataFrame) -> tuple[str, dict[str, pd.DataFrame]]:
     else:
         recalls = [name for name in scores if name.startswith("recall ")]
         about = f"UA, {len(recalls)} emotions"
-        if "reported" in scores:
-            scores = scores[~scores["reported"].fillna("").str.startswith("validation")]
-        table = scores.rename(columns={"UA pooled": "value", "UA low": "low", "UA high": "high"})
+        table = _tested(scores).rename(columns={"UA pooled": "value", "UA low": "low", "UA high": "high"})
     speaker = table["model"].str.endswith(", by speaker")
     kinds = {
         "network": table[table["kind"] == "network"],
