@@ -122,8 +122,8 @@ def _of_trajectories(scores: pd.DataFrame) -> list[dict]:
     ]
 
 
-def _between(low: float, high: float) -> str:
-    return "" if pd.isna(low) else f"{low:.1f} to {high:.1f}"
+def _between(low: float, high: float, digits: int = 1) -> str:
+    return "" if pd.isna(low) else f"{shown(low, digits)} to {shown(high, digits)}"
 
 
 def _markdown(table: pd.DataFrame) -> str:
@@ -191,7 +191,7 @@ def _readable(scores: pd.DataFrame) -> tuple[str, dict[str, pd.DataFrame]]:
 
 
 def _named(row: pd.Series, digits: int) -> str:
-    interval = "" if pd.isna(row["low"]) or row["low"] == row["high"] else f" ({_between(row['low'], row['high'])})"
+    interval = "" if pd.isna(row["low"]) or row["low"] == row["high"] else f" ({_between(row['low'], row['high'], digits)})"
     return f"{row['model']}: {shown(row['value'], digits)}{interval}"
 
 
@@ -210,7 +210,7 @@ def verdicts() -> str:
                     "measure": row["metric"],
                     "by": shown(row["published"], digits),
                     "here by": shown(row["measured"], digits),
-                    "95 %": "" if pd.isna(row["low"]) else f"{row['low']:.{digits}f} to {row['high']:.{digits}f}",
+                    "95 %": _between(row["low"], row["high"], digits),
                     "seeds": row["seeds"],
                     "verdict": row["verdict"],
                 }
