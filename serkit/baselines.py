@@ -6,7 +6,7 @@
 * The same with vectors that are z-normed **by speaker**, named so wherever they appear: mean and deviation come from
   all utterances of a speaker, also of one who is tested, without their labels. A system that hears a new voice once
   cannot do that.
-* For trajectories, linear regression on frames, and on means over a window with a delay.
+* For trajectories, linear regression on frames or on means over a window, with a delay and a running mean.
 
 Scaling and the SVM's C see training speakers only. Validation speakers of a fold train too: nothing else is chosen.
 Everything is deterministic: there is no seed.
@@ -176,6 +176,7 @@ def linear_trajectory(
     tested: Sequence[np.ndarray],
     delays: Sequence[int] = (0,),
     window: int = 1,
+    smooth: int = 1,
 ) -> tuple[list[np.ndarray], int]:
     """Predict a trajectory by linear regression on the frames of its recording.
 
@@ -186,31 +187,36 @@ def linear_trajectory(
         tested: features of further recordings.
         delays: in frames; the one whose predictions have the highest CCC in training is taken.
         window: frames, centred, whose mean takes a frame's place; 1 takes frames as they are.
+        smooth: predictions, centred, whose mean takes a prediction's place; 1 takes predictions as they are.
 
     Returns:
         Predictions (frames,) for each of `tested`, moved back by the delay; and the delay.
 
     Raises:
-        SerkitError: nothing to train on, features and targets of different lengths, or a window or delay below its
-            least value.
+        SerkitError: nothing to train on, features and targets of different lengths, or a window, running mean or delay
+            below its least value.
     """
     from scipy.ndimage import uniform_filter1d
     from sklearn.linear_model import LinearRegression
 
     if not training or any(len(frames) != len(target) for frames, target in training):
         raise SerkitError("trajectories need a recording or more, each with as many targets as frames")
-    if window < 1 or not delays or min(delays) < 0:
-        raise SerkitError(f"a window has 1 frame or more and a delay 0 or more; got {window} and {list(delays)}")
+    if min(window, smooth) < 1 or not delays or min(delays) < 0:
+        raise SerkitError(
+            f"a window and a running mean have 1 frame or more and a delay 0 or more; got {window}, {smooth} and "
+            f"{list(delays)}"
+        )
 
-    def smoothed(frames: np.ndarray) -> np.ndarray:
-        return uniform_filter1d(np.asarray(frames, np.float64), window, axis=0, mode="nearest")
+    def mean(values: np.ndarray, frames: int) -> np.ndarray:
+        return uniform_filter1d(np.asarray(values, np.float64), frames, axis=0, mode="nearest")
 
-    together = np.concatenate([smoothed(frames) for frames, _ in training])
+    inputs = [mean(frames, window) for frames, _ in training]
     targets = [np.concatenate([_earlier(target, delay) for _, target in training]) for delay in delays]
-    fitted = LinearRegression().fit(together, np.stack(targets, axis=1))  # one line for each delay
-    agreement = [metrics.ccc(*pair) for pair in zip(targets, fitted.predict(together).T, strict=True)]
-    best = int(np.argmax(agreement))
-    return [_earlier(fitted.predict(smoothed(frames))[:, best], -delays[best]) for frames in tested], delays[best]
+    fitted = LinearRegression().fit(np.concatenate(inputs), np.stack(targets, axis=1))  # one line for each delay
+    predicted = np.concatenate([mean(fitted.predict(one), smooth) for one in inputs])
+    best = int(np.argmax([metrics.ccc(*pair) for pair in zip(targets, predicted.T, strict=True)]))
+    tracks = [mean(fitted.predict(mean(frames, window))[:, best], smooth) for frames in tested]
+    return [_earlier(one, -delays[best]) for one in tracks], delays[best]
 
 
 def _earlier(values: np.ndarray, frames: int) -> np.ndarray:

@@ -191,11 +191,24 @@ def test_a_line_with_a_delay_is_found():
     smooth = [np.convolve(np.pad(one[:, 0], 2, "edge"), np.ones(5) / 5, "valid") for one in frames]
     found, _ = baselines.linear_trajectory(list(zip(frames, smooth, strict=True))[:2], frames[2:], window=5)
     np.testing.assert_allclose(found[0], smooth[2], atol=1e-9)
-    for wrong in ({"window": 0}, {"delays": [-1]}):
-        with pytest.raises(SerkitError, match="window has 1 frame or more"):
+    for wrong in ({"window": 0}, {"smooth": 0}, {"delays": [-1]}):
+        with pytest.raises(SerkitError, match="a window and a running mean have 1 frame or more"):
             baselines.linear_trajectory([(frames[0], targets[0])], frames, **wrong)
     with pytest.raises(SerkitError, match="as many targets as frames"):
         baselines.linear_trajectory([(frames[0], targets[0][1:])], frames)
+
+
+def test_a_running_mean_helps_where_frames_are_noisy():
+    rng = np.random.default_rng(0)
+    slow = [np.convolve(rng.normal(size=400), np.hanning(80), "same") / 5 for _ in range(8)]
+    frames = [one[:, None] + rng.normal(0, 6, (400, 30)) for one in slow]
+    late = [np.concatenate([np.full(10, one[0]), one[:-10]]) for one in slow]
+    training = list(zip(frames, late, strict=True))[:4]
+    plain, smooth = (baselines.linear_trajectory(training, frames[4:], [0, 10], smooth=size) for size in (1, 25))
+    assert plain[1] == smooth[1] == 10
+    agreement = [metrics.ccc(np.concatenate(late[4:]), np.concatenate(found)) for found, _ in (plain, smooth)]
+    assert agreement[1] > agreement[0] + 0.05
+    np.testing.assert_allclose(smooth[0][0][100], plain[0][0][88:113].mean())
 
 
 def test_baselines_and_cited_rows_stand_in_the_score_table(tmp_path, fold, vectors, utterances):
