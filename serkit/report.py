@@ -269,7 +269,7 @@ class Results:
                             for column, value in
                             (("measured", measured.difference), ("low", measured.low), ("high", measured.high))
                         },
-                        "p": round(measured.p, 4), "speakers": measured.speakers, "seeds": measured.seeds,
+                        "p": round(measured.p, 4), "speakers": measured.speakers, "seeds": _in_both(measured.seeds),
                         "unit": "%" if relative else "points" if percent else "", "verdict": found, "why": why,
                         "made_by": "paper, cited" if cited else made_by,
                         **self._comparable(table, cells, made_by, cited),
@@ -642,6 +642,15 @@ def _sentence(one: dict, partly: bool = False) -> str:
     cited = "; one of the paper's two numbers is earlier work's" if one["made_by"] == "paper, cited" else ""
     mark = f"; not comparable: {one['why_not']}" if partly and not one["comparable"] and not cited else ""
     return f"{line}; {', '.join(counts)}{cited}{mark}."
+
+
+def _in_both(counts: tuple[int, int]) -> int | str:
+    """How many seeds two models have, "3 and 1" where not as many.
+
+    >>> _in_both((3, 3)), _in_both((3, 1))
+    (3, '3 and 1')
+    """
+    return counts[0] if counts[0] == counts[1] else f"{counts[0]} and {counts[1]}"
 
 
 def _show(png: bytes) -> None:

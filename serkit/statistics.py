@@ -87,7 +87,7 @@ class Difference:
         p: of the permutation test, two-sided.
         speakers: how many distinct ones were tested.
         why: why there is no interval, or why it has no width; empty otherwise.
-        seeds: how many; the fewer of the two models.
+        seeds: how many the first model has, and the second; what has none counts as one.
     """
 
     difference: float
@@ -96,7 +96,7 @@ class Difference:
     p: float
     speakers: int
     why: str
-    seeds: int
+    seeds: tuple[int, int]
 
 
 def interval(
@@ -166,7 +166,7 @@ def paired_difference(
         )
     everyone = np.ones((1, one.count))
     by_seed = [side.by_seed(everyone)[0] for side in (one, other)]
-    values, seeds, why = [scores.mean() for scores in by_seed], min(map(len, by_seed)), one.why
+    values, why = [scores.mean() for scores in by_seed], one.why
     difference = float(_compared(*values, relative))
     low = high = p = np.nan
     if not why and np.isfinite(difference):
@@ -176,6 +176,7 @@ def paired_difference(
         if one.seed_names == other.seed_names:
             parts = [parts[0] + parts[1]]
         low, high = _bounds(difference, parts, min(one.effective, other.effective), level)
+    seeds = tuple(map(len, by_seed))
     return Difference(difference, low, high, p, one.count, why or _flaw(low, high), seeds)
 
 
@@ -190,11 +191,11 @@ def verdict(published: float, measured: Difference) -> tuple[str, str]:
         "holds" (ours has the same sign), "does not hold" (the opposite sign), or "undecided": its interval includes 0,
         or p is above 0.05. And why, where undecided or where the interval has no width.
 
-    >>> verdict(2.1, Difference(0.03, 0.01, 0.05, 0.01, 10, "", 3))
+    >>> verdict(2.1, Difference(0.03, 0.01, 0.05, 0.01, 10, "", (3, 3)))
     ('holds', '')
-    >>> verdict(2.1, Difference(0.03, -0.01, 0.07, 0.2, 10, "", 3))
+    >>> verdict(2.1, Difference(0.03, -0.01, 0.07, 0.2, 10, "", (3, 3)))
     ('undecided', 'the interval includes 0')
-    >>> verdict(2.1, Difference(0.03, 0.01, 0.05, 0.62, 10, "", 3))
+    >>> verdict(2.1, Difference(0.03, 0.01, 0.05, 0.62, 10, "", (3, 3)))
     ('undecided', 'p = 0.62')
     """
     if not np.isfinite(measured.low):

@@ -466,6 +466,15 @@ def test_comparisons_have_a_verdict(tmp_path, ten_speakers):
     assert (row["speakers"], row["seeds"], row["unit"]) == (10, 2, "points")
 
 
+def test_the_seeds_of_both_models_are_told_where_one_has_fewer(tmp_path, ten_speakers):
+    """A baseline has one; a network's are not hidden behind it."""
+    fewer = ten_speakers[(ten_speakers["model"] != PAIR[1]) | (ten_speakers["seed"] == ten_speakers["seed"].min())]
+    result = results(tmp_path)
+    result.comparisons(fewer, [PAIR], {"WA": metrics.wa})
+    assert saved(tmp_path, "comparisons")["seeds"].tolist() == ["2 and 1"]
+    assert "; 10 speakers, 2 and 1 seeds." in result.findings().data
+
+
 def test_the_opposite_and_too_few_speakers(tmp_path, ten_speakers, predictions):
     turned = ten_speakers.replace({"model": {PAIR[0]: PAIR[1], PAIR[1]: PAIR[0]}})
     found = results(tmp_path).comparisons(turned, [PAIR]).set_index("metric")

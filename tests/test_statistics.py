@@ -103,7 +103,7 @@ def test_a_real_difference_is_seen():
     found = statistics.paired_difference(better, worse, metrics.macro_f1)
     assert 0 < found.low < found.difference < found.high
     assert found.p < 0.001
-    assert (found.speakers, found.seeds, found.why) == (24, 3, "")
+    assert (found.speakers, found.seeds, found.why) == (24, (3, 3), "")
     turned = statistics.paired_difference(worse, better, metrics.macro_f1)
     assert (turned.low, turned.high) == pytest.approx((-found.high, -found.low))
     assert turned.p == pytest.approx(found.p, abs=0.001)
@@ -262,7 +262,7 @@ def test_seeds_need_not_be_as_many(random):
     who = population(random, 10)
     network, baseline = simulated(random, 10, 3, 0.7, who=who), simulated(random, 10, 1, 0.5, who=who)
     found = statistics.paired_difference(network, baseline, metrics.ua)
-    assert found.seeds == 1
+    assert found.seeds == (3, 1)
     assert found.low > 0
     assert found.p < 0.01
     copies = pd.concat(baseline.assign(seed=seed) for seed in range(3))
