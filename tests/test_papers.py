@@ -279,6 +279,7 @@ def test_what_a_paper_says_in_words(tmp_path):
         ("style = {", "style = { least = 1,", "doe2030/paper.toml: '>=' not supported"),
         ('source = "place"', 'source = "paper"', "parameter corpus has no value for the paper profile"),
         ('source = "place"', 'source = "author"', "unknown source of parameter corpus .*valid: ours, paper, place"),
+        ("style = {", 'style = { along = "pair",', "unknown parameter that style is along .*valid: "),
         ('source = "place"', 'sauce = "place"', "unknown entry of parameter corpus .*did you mean 'source'"),
         ("authors", "author", "doe2030/paper.toml: "),
         ("[parameters]", "[parameters", "doe2030/paper.toml: "),

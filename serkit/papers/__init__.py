@@ -17,6 +17,8 @@ parameter of the notebook:
 * ``least``, ``most``: bounds of a number, or of each item of a list; both are allowed themselves.
 * ``fewest``: how many items a list has at the least.
 * ``said``: what the paper says of it in words, where the value of the paper profile would be no quotation.
+* ``along``: another parameter, whose items each have one of this list: where that one names some of its items or
+  another order, each has the value that the paper profile gives it.
 
 **table1.csv** and so on have one row a printed number, with the columns
 
@@ -47,7 +49,7 @@ from serkit.errors import SerkitError, one_of
 COLUMNS = ("row", "metric", "value", "unit", "origin", "note")
 PROFILES = ("smoke", "quick", "paper")
 SOURCES = ("paper", "ours", "repetition", "place")
-_SAVED = {"unit", "source", "smoke", "paper", "affects", "least", "most", "fewest", "said"}
+_SAVED = {"unit", "source", "smoke", "paper", "affects", "least", "most", "fewest", "said", "along"}
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Parameter:
         most: upper bound, likewise.
         fewest: number of items that a list needs.
         said: what the paper says of it in words, or nothing.
+        along: the parameter whose items each have one of this list, or nothing.
     """
 
     name: str
@@ -75,6 +78,7 @@ class Parameter:
     most: float | None = None
     fewest: int = 0
     said: str = ""
+    along: str = ""
 
     def bounded(self, value: Any) -> Any:
         """Return `value` if it is within the bounds.
@@ -200,6 +204,10 @@ def differences(paper: Paper, settings: dict[str, Any]) -> list[Difference]:
     for name, parameter in paper.parameters.items():
         if parameter.source in ("paper", "ours") and name in settings:
             published = parameter.values["paper"]
+            if parameter.along in settings:
+                by_item = dict(zip(paper.parameters[parameter.along].values["paper"], published, strict=True))
+                if set(settings[parameter.along]) <= set(by_item):
+                    published = [by_item[item] for item in settings[parameter.along]]
             if settings[name] != published:
                 found.append(
                     Difference(name, settings[name], published, parameter.source, parameter.affects, parameter.said)
@@ -275,6 +283,9 @@ def _read(path: Path) -> Paper:
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
         parameters = {name: _parameter(path, name, given) for name, given in found.pop("parameters").items()}
+        for one in parameters.values():
+            if one.along:
+                one_of(one.along, parameters, f"parameter that {one.name} is along in {path}")
         for name in ("own", "needs"):
             found[name] = tuple(found[name])
         return Paper(key=path.parent.name, parameters=parameters, folder=path.parent, **found)
@@ -290,7 +301,7 @@ def _parameter(path: Path, name: str, given: dict[str, Any]) -> Parameter:
         raise SerkitError(f"{path}: parameter {name} has no value for the paper profile: paper = ...")
     affects = tuple(given["affects"]) if "affects" in given else None
     values = {profile: given[profile] for profile in PROFILES if profile in given}
-    more = {key: given[key] for key in ("least", "most", "fewest", "said") if key in given}
+    more = {key: given[key] for key in ("least", "most", "fewest", "said", "along") if key in given}
     parameter = Parameter(name, given.get("unit", ""), source, values, affects, **more)
     for value in values.values():
         try:
