@@ -227,9 +227,54 @@ def test_the_number_of_runs_bears_on_the_test_alone():
     assert difference.affects == ("metric test RMSE", "metric test CCC")
 
 
+@pytest.mark.parametrize(
+    ("dimensions", "widths", "same"),
+    [
+        (["valence"], [128], True),
+        (["valence", "arousal"], [128, 32], True),
+        (["arousal"], [32], True),
+        (["arousal", "valence"], [128, 32], False),
+        (["valence"], [32], False),
+        (["interest"], [32], False),
+    ],
+)
+def test_widths_are_those_of_the_dimensions_that_are_run(dimensions, widths, same):
+    paper = papers.find("khorram2017")
+    settings = papers.profile_values(paper, "paper") | {"dimensions": dimensions, "down_widths": widths}
+    assert [one.name for one in papers.differences(paper, settings)] == ["down_widths"] * (not same)
+
+
+def test_where_the_blstm_is_better_in_print():
+    """Of "outperform BLSTMs" (6.2): all of it is valence."""
+    space = definitions("khorram2017")
+    run_cell("khorram2017", "better_in_print = ", space)
+    assert space["better_in_print"] == [
+        "table 2, Dilated, dev RMSE", "table 2, Dilated, test RMSE", "table 2, Dilated, test CCC",
+        "table 2, Down/Up, test RMSE",
+    ]  # fmt: skip
+
+
 def test_no_delay_is_negative(folder):
     """A correlation with what has not been said yet is chance, and longer with eight seconds of speech."""
     assert table(folder, "delay")["delay (s)"].ge(0).all()
+
+
+def test_no_delay_where_nothing_correlates(random, tmp_path, speech):
+    """One dimension follows loudness by two seconds, the other follows nothing."""
+    loud = {f"r{n}": np.convolve(random.normal(size=1000), np.ones(25) / 25, "same") for n in range(8)}
+    labels = {name: np.roll(one, 50).astype("float32") for name, one in loud.items()}
+    noise = {name: np.convolve(random.normal(size=1000), np.ones(250), "same").astype("float32") for name in loud}
+    settings = notebooks.parameters(papers.find("khorram2017")) | {"out": str(tmp_path)}
+    space = definitions(
+        "khorram2017", "moved", RATE=25.0, T=dict.fromkeys(loud, 1000), LABELS={"arousal": labels, "valence": noise},
+        fold=splits.Fold("one", tuple(loud), (), ()), results=Results("khorram2017", speech, settings),
+        read=lambda name: np.repeat(loud[name][:, None], 2, axis=1),
+    )  # fmt: skip
+    run_cell("khorram2017", "lags = ", space)
+    delays = pd.read_csv(tmp_path / "tables" / "delay.csv").query("cue == 'loudness'").set_index("dimension")
+    assert delays.loc["arousal", "delay (s)"] == pytest.approx(2)
+    assert np.isnan(delays.loc["valence", "delay (s)"])
+    assert np.isfinite(delays.loc["valence", "correlation"])
 
 
 @pytest.mark.parametrize(
@@ -310,7 +355,8 @@ def test_baselines_and_smoothness(folder):
     smoothness = table(folder, "smoothness").set_index("model")
     assert smoothness.loc["gold standard"].lt(1).all()
     assert smoothness.index[0] == "gold standard"
-    assert smoothness.loc["Dilated", "valence"] > smoothness.loc["linear, shifted, 5 s mean", "valence"]
+    networks = smoothness.loc[["Dilated", "Down/Up"]]
+    assert (networks > smoothness.loc["linear, shifted, 5 s mean"]).all(axis=None)
 
 
 @pytest.mark.parametrize(("kernel", "up_kernel", "depth"), [(3, 6, 5), (5, 3, 4), (3, 5, 3), (4, 7, 3)])
