@@ -8,6 +8,7 @@ runs. Inside the notebook `begin` checks what its own cells have set.
 import ast
 import difflib
 import io
+import json
 import os
 import re
 import shlex
@@ -314,6 +315,8 @@ def _command(paper: Paper, values: dict[str, Any]) -> str:
         if name in {*stamps.PLACES, "corpus", "profile", "root"} or value == usual[name]:
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        if _read(text, value) != value:  # an item with a comma, say
+            text = json.dumps(value, ensure_ascii=False)
         text = "FOLDER" if name.endswith("_root") else text
         words.append(f"--seeds {text}" if name == "seeds" else f"--set {shlex.quote(f'{name}={text}')}")
     return " ".join(words)
