@@ -1,10 +1,10 @@
 """Bring finished studies into this folder, and write the READMEs' tables from what is in it.
 
-``python results/collect.py STORE ...`` copies, from folders that ``serkit reproduce --out`` filled, what is worth keeping
-of each study: tables, figures, predictions and the command. Models, histories and executed notebooks stay where they
-are. ``STORE/<corpus>/<paper>`` becomes ``results/<corpus>/<paper>``, and a store within the store adds its own name:
-``STORE/lowest/ravdess/li2018`` becomes ``results/ravdess/li2018_lowest``. With ``continuous:ravdess-proxy`` among the
-arguments, a corpus is given another name.
+``python results/collect.py STORE ...`` copies, from folders that ``serkit reproduce --out`` filled, what is worth
+keeping of each study: tables, figures, predictions and the command. Models, histories and executed notebooks stay where
+they are. ``STORE/<corpus>/<paper>`` becomes ``results/<corpus>/<paper>``, and a store within the store adds its own
+name: ``STORE/lowest/ravdess/li2018`` becomes ``results/ravdess/li2018_lowest``. With ``continuous:ravdess-proxy`` among
+the arguments, a corpus is given another name.
 
 ``python results/collect.py`` alone writes the tables between ``<!-- NAME -->`` and ``<!-- end -->`` in README.md and
 results/README.md. No number there is typed by hand.
@@ -22,6 +22,7 @@ HERE = Path(__file__).parent
 KEPT = ("tables", "figures", "predictions.csv.gz", "command.txt")
 READMES = (HERE / "README.md", HERE.parent / "README.md")
 FIVE = "Accuracy (5 class)"  # unweighted, as chang2017 names it
+KINDS = {"classes": "UA pooled", "ratings": "measure", "trajectories": "CCC"}  # by a column of their scores
 READ_BY = ("MAF", "UA", FIVE, "dev CCC")  # one measure a paper
 
 
@@ -61,10 +62,14 @@ def shown(value: float, digits: int = 1) -> str:
 def scores_of(folder: Path) -> str:
     """A study's scores on tested speakers as Markdown: networks, baselines, and what others have reported."""
     scores = pd.read_csv(folder / "tables" / "scores.csv")
-    paper = folder.name.split("_")[0]
-    if paper in ("chang2017", "khorram2017"):
-        return _markdown(pd.DataFrame((_of_ratings if paper == "chang2017" else _of_trajectories)(scores)))
+    if (kind := kind_of(scores)) != "classes":
+        return _markdown(pd.DataFrame({"ratings": _of_ratings, "trajectories": _of_trajectories}[kind](scores)))
     return _markdown(pd.DataFrame(_of_classes(_tested(scores), _tested(pd.read_csv(folder / "predictions.csv.gz")))))
+
+
+def kind_of(scores: pd.DataFrame) -> str:
+    """What a study's scores are of, by the column that only such have: one of `KINDS`."""
+    return next(kind for kind, column in KINDS.items() if column in scores)
 
 
 def _tested(table: pd.DataFrame) -> pd.DataFrame:
@@ -148,17 +153,22 @@ def list_of_studies() -> str:
     return _markdown(pd.DataFrame(rows))
 
 
+def _mark(folder: Path) -> str:
+    """What must be said wherever a study is shown."""
+    return ": proxy, delay added" if folder.parent.name.endswith("-proxy") else ""
+
+
 def summary() -> str:
     """The best network of each study beside the best baselines, as Markdown; intervals are 95 % over speakers."""
     rows = []
     for folder in studies():
-        scores = pd.read_csv(folder / "tables" / "scores.csv")
+        name, scores = folder.relative_to(HERE), pd.read_csv(folder / "tables" / "scores.csv")
         about, kinds = _readable(scores)
         best = {kind: part.loc[part["value"].idxmax()] for kind, part in kinds.items()}
         digits = 1 if about.startswith("UA") else 2
         rows.append(
             {
-                "study": f"[{folder.relative_to(HERE)}](results/{folder.relative_to(HERE)}/tables/scores.csv)",
+                "study": f"[{name}](results/{name}/tables/scores.csv){_mark(folder)}",
                 "measure on tested speakers": about,
                 "best network": _named(best["network"], digits),
                 "best baseline, no tested speaker's statistics": _named(best["baseline"], digits),
@@ -170,12 +180,13 @@ def summary() -> str:
 
 def _readable(scores: pd.DataFrame) -> tuple[str, dict[str, pd.DataFrame]]:
     """What a study is read by, and its rows by kind: columns model, value, low, high."""
-    if "CCC" in scores:
+    kind = kind_of(scores)
+    if kind == "trajectories":
         table = scores[(scores["side"] == "test") & (scores["dimension"] == scores["dimension"].iloc[0])]
         about = f"CCC, {scores['dimension'].iloc[0]}"
         table = table.rename(columns={"CCC": "value", "CCC low": "low", "CCC high": "high"})
         table["kind"] = ["baseline" if model.startswith("linear") else "network" for model in table["model"]]
-    elif "measure" in scores:
+    elif kind == "ratings":
         about, table = "UA, 5 classes of valence", scores[scores["measure"] == FIVE].rename(columns={"pooled": "value"})
     else:
         recalls = [name for name in scores if name.startswith("recall ")]
@@ -191,7 +202,9 @@ def _readable(scores: pd.DataFrame) -> tuple[str, dict[str, pd.DataFrame]]:
 
 
 def _named(row: pd.Series, digits: int) -> str:
-    interval = "" if pd.isna(row["low"]) or row["low"] == row["high"] else f" ({_between(row['low'], row['high'], digits)})"
+    interval = (
+        "" if pd.isna(row["low"]) or row["low"] == row["high"] else f" ({_between(row['low'], row['high'], digits)})"
+    )
     return f"{row['model']}: {shown(row['value'], digits)}{interval}"
 
 
@@ -205,7 +218,7 @@ def verdicts() -> str:
             digits = 1 if row["unit"] == "points" else 2
             rows.append(
                 {
-                    "study": folder.relative_to(HERE),
+                    "study": f"{folder.relative_to(HERE)}{_mark(folder)}",
                     "the paper says that": f"{row['better']} is better than {row['worse']}",
                     "measure": row["metric"],
                     "by": shown(row["published"], digits),
@@ -229,7 +242,9 @@ def filled(text: str) -> str:
         inside = BLOCKS[name]() if name in BLOCKS else scores_of(HERE / name)
         return f"<!-- {name} -->\n{inside}\n<!-- end -->"
 
-    return re.sub(r"<!-- (?P<name>studies|summary|verdicts|[\w-]+/\w+) -->\n.*?<!-- end -->", block, text, flags=re.DOTALL)
+    return re.sub(
+        r"<!-- (?P<name>studies|summary|verdicts|[\w-]+/\w+) -->\n.*?<!-- end -->", block, text, flags=re.DOTALL
+    )
 
 
 def main(given: list[str]) -> None:

@@ -70,9 +70,11 @@ def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jo
     from serkit import jobs as side_by_side
 
     shared = {"seeds": seeds, "workers": workers, "scheduler": scheduler}
-    plan = _plan(
+    plan, refused = _plan(
         paper, corpora, profile, settings, {name: value for name, value in shared.items() if value is not None}
     )
+    for reason in refused:
+        click.echo(f"passed over: {reason}", err=True)
     if pdf:
         os.environ["SERKIT_PDF"] = "1"
     if workers or scheduler:
@@ -197,8 +199,11 @@ def _parameter_lines(paper: "Paper") -> list[str]:
     return lines
 
 
-def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> list[tuple[str, str, str, dict]]:
-    """What to execute: (paper, corpus, root, parameters). Everything is checked before anything runs."""
+def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> tuple[list, list[str]]:
+    """What to execute, (paper, corpus, root, parameters), and what not, and why.
+
+    Everything is checked before anything runs: a paper that is named and takes none of the corpora is an error.
+    """
     from serkit import notebooks
     from serkit.corpora import load
     from serkit.papers import PAPERS, find
@@ -222,9 +227,10 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
                 plan.append((paper.key, corpus, root, own))
         if not places:
             plan += [(paper.key, corpus, "", own) for corpus in paper.own]
-    if not plan:
-        raise SerkitError("; ".join(refused))
-    return plan
+    served = {key for key, *_ in plan}
+    if not plan or (keys and any(paper.key not in served for paper in chosen)):
+        raise SerkitError("; ".join(reason for reason in refused if reason.split()[0] not in served))
+    return plan, refused
 
 
 def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:

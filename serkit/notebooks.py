@@ -14,7 +14,7 @@ import shlex
 import sys
 import tempfile
 import tokenize
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -201,14 +201,16 @@ def _what_there_is(speech: Corpus, values: dict[str, Any]) -> tuple[Corpus, list
     """Leave out what a copy lacks: utterances without audio, and classes, of which `values` keeps the others.
 
     Returns:
-        The corpus, and what was left out, in sentences.
+        The corpus, and what was left out and what else makes its scores others', in sentences.
     """
     speech, gone = speech.readable()
     said = []
     if gone:
-        more = f" and {len(gone) - NAMED} more" if len(gone) > NAMED else ""
-        count = f"{len(gone)} utterance{'s' * (len(gone) != 1)} without readable audio left out"
-        said = [f"{count}: {', '.join(gone[:NAMED])}{more}"]
+        said = [f"{len(gone)} utterance{'s' * (len(gone) != 1)} without readable audio left out: {_some(gone)}"]
+    if speech.has_partition:
+        parts = speech.utterances.groupby("speaker")["partition"].nunique()
+        if known := list(parts.index[parts > 1]):
+            said.append(f"scores know voices, which are in several parts of the partition: {_some(known)}")
     wanted = values.get("classes", [""])
     if wanted != [""]:  # which leaves the choice to the notebook
         values["classes"] = speech.classes(wanted, values.get("style", ""), merges(values.get("merge", [])))
@@ -216,6 +218,11 @@ def _what_there_is(speech: Corpus, values: dict[str, Any]) -> tuple[Corpus, list
             f"no utterance here is {name}: the class is left out" for name in wanted if name not in values["classes"]
         ]
     return speech, said
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few."""
+    return ", ".join(names[:NAMED]) + f" and {len(names) - NAMED} more" * (len(names) > NAMED)
 
 
 def resolve(paper: Paper, profile: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Speaker-independent folds. Every split asserts that no speaker is on two sides.
 
 One exception is a paper's own: `with_validation` takes validation utterances from the training speakers. No tested
-speaker is among them.
+speaker is among them. The other is a user's: with ``strict=False``, `by_partition` takes a corpus' partition as it is,
+and `notebooks.begin` says so beside every number.
 """
 
 from collections.abc import Sequence

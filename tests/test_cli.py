@@ -128,6 +128,20 @@ def test_a_corpus_goes_to_the_papers_that_take_it(executed, iemocap_miniature):
     assert not executed
 
 
+def test_papers_that_a_corpus_lacks_something_for_are_named(executed, iemocap_miniature, tmp_path):
+    """Those passed over where all are run, and as an error where they were asked for."""
+    place = f"iemocap={iemocap_miniature}"
+    result = serkit("reproduce", "--corpus", place)
+    assert result.exit_code == 0
+    assert "passed over: khorram2017 needs trajectories, " in result.output
+    assert {one[0] for one in executed} == set(papers.PAPERS) - {"khorram2017"}
+    executed.clear()
+    result = serkit("reproduce", "li2018", "khorram2017", "--corpus", place)
+    assert result.exit_code == 1
+    assert "khorram2017 needs trajectories, " in result.output
+    assert not executed
+
+
 def test_values_are_read_as_the_parameters_own_type():
     paper = papers.find("li2018")
     given = {"epochs": "3", "pool_after": "1,2", "classes": "sad,angry", "weight_decay": "0", "strict": "false"}

@@ -1,4 +1,4 @@
-"""serkit.corpora.ami and its miniature: recordings, words, and copies that are damaged."""
+"""serkit.corpora.loaders.ami and its miniature: recordings, words, and copies that are damaged."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""serkit.corpora.cheavd and its miniature: a user's table, right ones and damaged ones."""
+"""serkit.corpora.loaders.cheavd and its miniature: a user's table, right ones and damaged ones."""
 
 import os
 import shutil

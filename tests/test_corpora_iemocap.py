@@ -1,4 +1,4 @@
-"""serkit.corpora.iemocap, on a miniature and on damaged copies of it, and the published counts."""
+"""serkit.corpora.loaders.iemocap, on a miniature and on damaged copies of it, and the published counts."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""serkit.corpora.librispeech, on a tree of short files and, where it is at hand, on a sample of the corpus."""
+"""serkit.corpora.loaders.librispeech, on a tree of short files and, where it is at hand, on a sample of the corpus."""
 
 from pathlib import Path
 

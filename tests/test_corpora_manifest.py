@@ -1,4 +1,4 @@
-"""serkit.corpora.manifest: tables of the user's own, right ones and wrong ones."""
+"""serkit.corpora.loaders.manifest: tables of the user's own, right ones and wrong ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""serkit.corpora.ravdess, on a tree of silent files and, where it is at hand, on the corpus itself."""
+"""serkit.corpora.loaders.ravdess, on a tree of silent files and, where it is at hand, on the corpus itself."""
 
 from pathlib import Path
 

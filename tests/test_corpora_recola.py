@@ -1,4 +1,4 @@
-"""serkit.corpora.recola and continuous: on a miniature, on damaged copies of it, and on the other releases' layouts."""
+"""serkit.corpora.loaders.recola and continuous: a miniature, damaged copies of it, and the other releases' layouts."""
 
 import shutil
 

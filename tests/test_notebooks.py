@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import papermill
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from notebook_checks import kernels
 
 from serkit import notebooks, papers
+from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
 
@@ -304,6 +306,19 @@ def test_a_partial_copy_begins_without_what_it_lacks(jupyter, partial_copy):
     assert set(speech.select(jupyter["classes"])["label"]) == {"neutral", "happy", "angry"}
     error = jupyter.run("classes = ['neutral', 'sda']", BEGIN)
     assert "unknown label of iemocap 'sda' (did you mean 'sad'" in str(error), "misspelt, not missing"
+
+
+def test_voices_that_scores_know_are_named(jupyter, tmp_path):
+    root = tmp_path / "cheavd"
+    shutil.copytree(miniatures.ensure("cheavd"), root)
+    rows = pd.read_csv(root / "cheavd.csv", keep_default_na=False)
+    known = rows.loc[rows["partition"] == "train", "speaker"].iloc[0]
+    rows.loc[rows["partition"] == "val", "speaker"] = known
+    rows.to_csv(root / "cheavd.csv", index=False)
+    given = f"corpus, root, strict, classes = 'cheavd', {str(root)!r}, False, ['neutral', 'angry']"
+    assert jupyter.run(PARAMETERS, given, BEGIN) is None
+    said = f"* scores know voices, which are in several parts of the partition: {known}"
+    assert said in jupyter["results"].banner().splitlines()
 
 
 def test_a_corrected_cell_replaces_its_former_self(jupyter):

@@ -32,16 +32,21 @@ def paper_of(study):
     return study.split("/")[1].split("_")[0]
 
 
-def test_there_are_studies():
-    assert STUDIES
+def of(kind):
+    """The studies whose scores are of classes, ratings or trajectories: each is of one kind."""
+    return [one for one in STUDIES if collect.kind_of(pd.read_csv(RESULTS / one / "tables" / "scores.csv")) == kind]
 
 
-@pytest.mark.parametrize("study", [study for study in STUDIES if paper_of(study) in ("tao2018", "zhao2018", "li2018")])
+def test_there_are_studies_of_each_kind():
+    assert all(of(kind) for kind in collect.KINDS)
+
+
+@pytest.mark.parametrize("study", of("classes"))
 def test_scores_follow_from_predictions(study):
     check_scores(RESULTS / study)
 
 
-@pytest.mark.parametrize("study", [study for study in STUDIES if paper_of(study) == "chang2017"])
+@pytest.mark.parametrize("study", of("ratings"))
 def test_scores_of_ratings_follow_from_predictions(study):
     predictions = pd.read_csv(RESULTS / study / "predictions.csv.gz")
     scores = pd.read_csv(RESULTS / study / "tables" / "scores.csv").set_index(["kind", "model", "measure"])["pooled"]
@@ -51,7 +56,7 @@ def test_scores_of_ratings_follow_from_predictions(study):
         assert scores[kind, model, "Accuracy (5 class)"] == pytest.approx(np.mean(found), abs=0.01)
 
 
-@pytest.mark.parametrize("study", [study for study in STUDIES if paper_of(study) == "khorram2017"])
+@pytest.mark.parametrize("study", of("trajectories"))
 def test_scores_of_trajectories_follow_from_predictions(study):
     check_trajectories(RESULTS / study)
 

@@ -1,6 +1,8 @@
 """Stored features: extracted once, whole, resumable, memory-mapped."""
 
 import functools
+import importlib.metadata
+import json
 import pickle
 import time
 
@@ -48,6 +50,8 @@ def test_values_are_those_of_the_front_end(utterances, tmp_path):
     assert stored.values.shape == (stored.index["frames"].sum(), 400)
     assert isinstance(stored.values, np.memmap)
     assert len(stored) == 5
+    about = json.loads((stored.directory / "about.json").read_text())
+    assert about["versions"]["soxr"] == importlib.metadata.version("soxr")
 
 
 def test_extracted_once(utterances, tmp_path):

@@ -78,9 +78,9 @@ def _stretches(speech: np.ndarray, longest: int) -> tuple[np.ndarray, np.ndarray
 class Crops(keras.utils.PyDataset):
     """Batches of crops around words, cut from stored log spectrograms (chang2017, 4).
 
-    To draw a crop: an utterance, one of its words (all alike), and a time inside the word (all alike), which is the
-    crop's centre line. Where the crop would pass the utterance's edge it is shifted inside; an utterance shorter than
-    the crop is not shifted but filled up with silence (-1) on both sides, and the centre line stays.
+    To draw a crop: an utterance, then one of its words, then a time within the word, each with equal probability; the
+    time is the crop's centre line. Where the crop would pass the utterance's edge it is shifted inside; an utterance
+    shorter than the crop is not shifted but filled up with silence (-1) on both sides, and the centre line stays.
 
     An item is a batch of images (B, height, width, 1), float32, lowest frequency first, or ``(images, targets)``. All
     batches have `batch_size` crops: what the last one lacks is drawn in addition. Crops are drawn anew every epoch
@@ -89,7 +89,7 @@ class Crops(keras.utils.PyDataset):
 
     To test, set `seed` to None: `each` crops an utterance, in the order of `ids`, at the middles of words that are
     evenly chosen; where there are fewer words than crops, at times evenly chosen within them. The last batch may be
-    smaller. Average the scores with ``training.average_scores(crops.ids[crops.rows], scores)``.
+    smaller. Average the scores with ``inspection.average_scores(crops.ids[crops.rows], scores)``.
 
     How loud a crop looks. A spectrogram in dB below the loudest moment of its recording is dark where the recording is
     long, and networks can tell a corpus of meetings from one of utterances by that alone. With `surroundings`, 0 dB is

@@ -146,6 +146,7 @@ def extract(
     if final.is_dir():
         print(f"{final} is damaged ({wrong}): its features are made anew", file=sys.stderr)
     building = final.with_name(final.name + ".partial")
+    about["versions"] = {name: fingerprints.version_of(name) for name in LIBRARIES}  # to read: the key has them already
     try:
         parts, seconds = _extract_all(utterances, front_end, settings, sample_rate, read, workers, building)
         with files.atomic(final, stands=lambda path: not _wrong(path)) as folder:
@@ -319,4 +320,5 @@ def _hash_all(paths: pd.Series) -> list[str]:
         return list(pool.map(files.sha256, paths))
 
 
+LIBRARIES = ("kaldi-native-fbank", "librosa", "numpy", "opensmile", "pandas", "scipy", "soundfile", "soxr")
 TOUCHING = (_extract_part, _assemble)  # what values go through besides the front end; the key follows their code

@@ -12,7 +12,7 @@ peculiarities included, because they are the method:
 * the 24 bands of `Loudness` are squeezed below 8 kHz, the floor of `OBSI` compares an amplitude with a power,
   and the MFCCs are of magnitudes, with decimal logarithms.
 
-55 of the columns follow linearly from others or are constant for speech: see `serkit.features.whitening`.
+55 of the columns follow linearly from others or are constant for speech: see `serkit.features.normalisation`.
 
 Departures from the program: where a frame is digitally silent (see `yaafe_743`); spectral values smaller than
 machine precision, not only those of exactly 0, become machine precision; a distribution that sits on one point

@@ -306,7 +306,7 @@ def _rating_problems(root: Path, layout: _Layout) -> list[Problem]:
     problems = []
     for dimension in DIMENSIONS:
         for path in listing(root / layout.ratings / dimension, "*.csv"):
-            # Only the human reference is taken from them.
+            # Warnings: no network learns from these files; only the agreement of people is computed from them.
             problems += [problem._replace(level="warning") for problem in read_csv(path)[1]]
     return problems
 
