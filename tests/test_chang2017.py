@@ -22,7 +22,6 @@ from notebook_checks import (
     check_that_runs_are_found_again,
     check_the_plan,
     definitions,
-    kernels,
     run_cell,
     table,
 )
@@ -62,7 +61,7 @@ def planned(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(planned):
-    with kernels(), pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERKIT_PDF", "1")  # whose text is read
         return notebooks.execute("chang2017", profile="smoke", out=planned[1], **GIVEN)
 

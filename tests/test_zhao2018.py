@@ -19,7 +19,6 @@ from notebook_checks import (
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
-    kernels,
     run_cell,
     table,
 )
@@ -65,8 +64,7 @@ def cheavd(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def iemocap(tmp_path_factory):
-    with kernels():
-        return notebooks.execute("zhao2018", profile="smoke", out=tmp_path_factory.mktemp("iemocap"))
+    return notebooks.execute("zhao2018", profile="smoke", out=tmp_path_factory.mktemp("iemocap"))
 
 
 @pytest.fixture(scope="module")
