@@ -168,11 +168,13 @@ def begin(
         SerkitError: a parameter that is misspelt, mistyped or missing; no such profile or corpus; a copy that fails
             its check, where `strict`; a corpus that lacks a column which the paper needs.
     """
+    import pandas as pd
     from IPython.display import Markdown, display
 
     from serkit import training
     from serkit.report import Results
 
+    pd.set_option("display.max_columns", 50)  # a score table has more than the usual 20
     training.limit_threads()
     paper = find(key)
     values = _settings(key, namespace)

@@ -1,11 +1,12 @@
 """What the tests of every notebook look at: its tables, figures and outputs, and that finished runs are kept.
 
 And two ways into a notebook without executing all of it: `definitions` and `run_cell`. Notebooks are executed in the
-tests' own process (`in_this_process`) but for the first execution of each (`kernels`).
+tests' own process (`in_this_process`), where a plan and what it plans compile once; those of test_jobs have kernels.
 """
 
 import ast
 import contextlib
+import functools
 import json
 import re
 import shlex
@@ -30,6 +31,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat.v4 import new_output
 from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NotebookExecutionManager
 from sklearn import metrics as reference
 from traitlets.config import Config
 
@@ -258,11 +260,27 @@ _OWN = [getattr(client, name) for client, name in _METHODS]
 def in_this_process() -> None:
     """From now on notebooks are executed without a kernel: nothing has to start, and no library to be loaded.
 
-    What they are given, compute and leave is the same. A library that a notebook forgets to import is found by the
-    first execution of each paper alone, which has a kernel.
+    What they are given, compute and leave is the same, but that they are written when they have ended and not after
+    each cell. A library that a notebook forgets to import is an undefined name, which ruff finds.
     """
     for client, name in _METHODS:
         setattr(client, name, getattr(_Here, name))
+    for name in ("cell_start", "cell_complete"):
+        setattr(NotebookExecutionManager, name, _unwritten(getattr(NotebookExecutionManager, name)))
+
+
+def _unwritten(method):
+    """A notebook with all its figures takes some 20 ms to write: three seconds an execution."""
+
+    @functools.wraps(method)
+    def call(manager, *given, **named):
+        manager.output_path, path = None, manager.output_path
+        try:
+            return method(manager, *given, **named)
+        finally:
+            manager.output_path = path
+
+    return call
 
 
 @contextmanager

@@ -9,11 +9,13 @@ import time
 from pathlib import Path
 
 import pytest
+from notebook_checks import check_outputs
 
 from serkit import jobs
 
 SMALL = {
     "models": ["CNN_TF_GAP", "CNN_TF_Att.pooling"], "filter_heights": [40.0], "filter_widths": [160.0],
+    "baseline_features": ["own features"],
 }  # fmt: skip
 
 
@@ -41,6 +43,7 @@ def test_numbers_do_not_depend_on_what_runs_beside_and_one_that_fails_leaves_the
     outcomes = {one[1:3]: outcome for one, outcome in events if outcome}
     assert "there is no /nowhere" in str(outcomes["iemocap", "/nowhere"])
     assert outcomes["iemocap", ""] == beside / "iemocap-miniature" / "li2018"
+    check_outputs(outcomes["iemocap", ""])
     *places, given = executions(alone, ["cheavd"])[0]
     ((_, begun), (_, ended)) = jobs.execute_all([(*places, given | {"workers": 2})], 2)
     assert begun is None

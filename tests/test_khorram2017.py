@@ -13,7 +13,6 @@ from notebook_checks import (
     check_that_results_say_miniature,
     check_trajectories,
     definitions,
-    kernels,
     run_cell,
     table,
 )
@@ -31,8 +30,7 @@ FRAMES = 200  # of 8 s
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    with kernels():
-        return notebooks.execute("khorram2017", profile="smoke", out=tmp_path_factory.mktemp("results"))
+    return notebooks.execute("khorram2017", profile="smoke", out=tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ from notebook_checks import (
     check_that_runs_are_found_again,
     check_the_plan,
     definitions,
-    kernels,
     run_cell,
     table,
 )
@@ -40,8 +39,7 @@ def planned(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(planned):
-    with kernels():
-        return notebooks.execute("li2018", profile="smoke", out=planned[1])
+    return notebooks.execute("li2018", profile="smoke", out=planned[1])
 
 
 def test_the_plan(planned, folder, tmp_path):

@@ -342,6 +342,14 @@ def test_voices_that_scores_know_are_named(jupyter, tmp_path):
     assert said in jupyter["results"].banner().splitlines()
 
 
+def test_a_table_of_scores_is_shown_with_all_its_columns(jupyter):
+    scores = pd.DataFrame([range(26)])
+    with pd.option_context("display.max_columns", 20):
+        assert "..." in scores._repr_html_()
+        assert jupyter.run(PARAMETERS, BEGIN) is None
+        assert "..." not in scores._repr_html_()
+
+
 def test_a_corrected_cell_replaces_its_former_self(jupyter):
     assert isinstance(jupyter.run(PARAMETERS, "epoch = 3", BEGIN), SerkitError)
     assert jupyter.run("epochs = 3", BEGIN) is None

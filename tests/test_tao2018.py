@@ -15,7 +15,6 @@ from notebook_checks import (
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
-    kernels,
     run_cell,
     table,
 )
@@ -33,8 +32,7 @@ CLASSES = ["neutral", "happy", "angry", "sad"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    with kernels():
-        return notebooks.execute("tao2018", profile="smoke", out=tmp_path_factory.mktemp("results"))
+    return notebooks.execute("tao2018", profile="smoke", out=tmp_path_factory.mktemp("results"))
 
 
 def predictions(folder):
