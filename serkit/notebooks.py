@@ -8,6 +8,7 @@ runs. Inside the notebook `begin` checks what its own cells have set.
 import ast
 import difflib
 import io
+import json
 import os
 import re
 import shlex
@@ -167,11 +168,13 @@ def begin(
         SerkitError: a parameter that is misspelt, mistyped or missing; no such profile or corpus; a copy that fails
             its check, where `strict`; a corpus that lacks a column which the paper needs.
     """
+    import pandas as pd
     from IPython.display import Markdown, display
 
     from serkit import training
     from serkit.report import Results
 
+    pd.set_option("display.max_columns", 50)  # a score table has more than the usual 20
     training.limit_threads()
     paper = find(key)
     values = _settings(key, namespace)
@@ -321,6 +324,8 @@ def _command(paper: Paper, values: dict[str, Any]) -> str:
         if name in {*stamps.PLACES, "corpus", "profile", "root"} or value == usual[name]:
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        if _read(text, value) != value:  # an item with a comma, say
+            text = json.dumps(value, ensure_ascii=False)
         text = "FOLDER" if name.endswith("_root") else text
         words.append(f"--seeds {text}" if name == "seeds" else f"--set {shlex.quote(f'{name}={text}')}")
     return " ".join(words)

@@ -77,7 +77,7 @@ def attention_over_time(
     return figure
 
 
-def spectrogram(axis, values: np.ndarray, hop: float, top: float, **options):
+def spectrogram(axis, values: np.ndarray, hop: float, top: float, bands: str = "linear", **options):
     """Draw (frames, bins) with time in seconds and frequency in kHz.
 
     Args:
@@ -85,11 +85,18 @@ def spectrogram(axis, values: np.ndarray, hop: float, top: float, **options):
         values: one row a frame.
         hop: seconds between two frames.
         top: Hz at the upper edge.
+        bands: "linear" bins are equally wide in Hz, "mel" ones on Slaney's mel scale, whose ticks then stand unevenly.
         options: passed on to ``imshow``.
     """
     extent = (0, len(values) * hop, 0, top / 1000)
     image = axis.imshow(values.T, origin="lower", aspect="auto", extent=extent, **({"cmap": "magma"} | options))
     axis.set(xlabel="time (s)", ylabel="frequency (kHz)")
+    if bands == "mel":
+        from librosa import hz_to_mel
+
+        shown = np.array([kilohertz for kilohertz in (0, 0.5, 1, 2, 4, 8) if 1000 * kilohertz <= top])
+        places = hz_to_mel(1000 * shown) / hz_to_mel(top) * top / 1000
+        axis.set_yticks(places, [f"{kilohertz:g}" for kilohertz in shown])
     return image
 
 

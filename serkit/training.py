@@ -320,23 +320,29 @@ def _create_variables(model: keras.Model, y) -> None:
     model.reset_metrics()
 
 
-def step_seconds(model: keras.Model, inputs, targets, steps: int = 5) -> float:
-    """Median time of a training step, in seconds; the first, which compiles, does not count.
+def step_seconds(networks: list[keras.Model], inputs, targets, rounds: int = 5) -> np.ndarray:
+    """Time training steps: a step of each network a round; a first round, which compiles, does not count.
 
-    The step changes the model's weights: time a network that is not used afterwards.
+    In turn, other work on the machine falls on all of them, so that the ratios within a round tell more than times do.
+    A step changes weights: time networks that are not used afterwards.
 
     Args:
-        model: compiled.
+        networks: compiled.
         inputs: one batch, as ``train_on_batch`` takes it.
         targets: likewise.
-        steps: how many are timed.
+        rounds: how many are timed.
+
+    Returns:
+        Seconds, (rounds, networks).
     """
     import time
 
-    _create_variables(model, targets)
-    taken = []
-    for _ in range(steps + 1):
-        began = time.perf_counter()
-        model.train_on_batch(inputs, targets)
-        taken.append(time.perf_counter() - began)
-    return float(np.median(taken[1:]))
+    for network in networks:
+        _create_variables(network, targets)
+    taken = np.zeros((rounds + 1, len(networks)))
+    for one in taken:
+        for place, network in enumerate(networks):
+            began = time.perf_counter()
+            network.train_on_batch(inputs, targets)
+            one[place] = time.perf_counter() - began
+    return taken[1:]

@@ -38,7 +38,7 @@ GIVEN = {"learning_rates": [0.01] * 4}  # at 0.001, two epochs leave all answers
 ONE = {"models": ["BasicCNN"], "shares": [], "other_targets": []} | dict(
     zip(PER_MODEL, ([32], [0.001], [16], [5], [4]), strict=True)
 )
-LEARN = {"models": ["BasicDCGAN"], "shares": [], "other_targets": [], "known": ["spectrogram"]} | dict(
+LEARN = {"models": ["BasicDCGAN"], "shares": [], "other_targets": [], "baseline_features": ["spectrogram"]} | dict(
     zip(PER_MODEL, ([64], [0.001], [16], [5], [12]), strict=True)
 )
 SCORES = ("five", "three", "accepted_share", "with_answers", "ACCURACIES", "MEASURES", "scores_of")
@@ -168,7 +168,8 @@ def test_the_plan(planned, folder, tmp_path):
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "chang2017", "iemocap")
     kept = pd.read_csv(folder / "predictions.csv.gz")
-    assert set(kept["kind"]) == {"network", "baseline"}
+    assert set(kept["kind"]) == {"network", "baseline", "target"}
+    assert set(kept.loc[kept["kind"] == "target", "model"]) == {"BasicCNN, regression"}
     assert set(kept.loc[kept["kind"] == "network", "model"]) == set(table(folder, "runs")["model"])
     assert np.allclose(kept[[f"valence {number}" for number in range(1, 6)]].sum(axis=1), 1, atol=1e-3)
 
@@ -208,6 +209,8 @@ def test_what_table_3_gives_away(folder):
         told[told["metric"].str.startswith("predicted")].pivot_table("value", "row", "metric", sort=False).to_numpy()
     )
     found = definitions("chang2017", "smallest_counts", "recall_precision_f1")
+    measures = found["recall_precision_f1"](np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]]))
+    np.testing.assert_array_equal(measures, [[0, 0, np.nan]] * 3)
     counts = found["smallest_counts"](printed)
     assert counts.sum(axis=1).tolist() == [196, 1670, 941, 631, 82]
     assert counts[1].tolist() == [49, 1286, 133, 152, 50]
@@ -562,6 +565,11 @@ def test_figures_without_a_generator(searched):
     check_figures(searched, {"valence", "crops", "confusion", "spread", "learning", "fuzzy", "network", "round"})
 
 
+def test_one_share_of_the_unlabelled_speech_is_no_line_to_draw(learnt):
+    assert table(learnt, "unlabelled")["share"].tolist() == [1.0]
+    assert not (learnt / "figures" / "unlabelled.png").exists()
+
+
 def test_no_error_and_no_warning_in_the_notebook(measured):
     check_outputs(measured)
 
@@ -572,7 +580,7 @@ def test_runs_are_recorded_and_not_repeated(folder):
         if "seed" not in record["spec"]:
             assert not {"epochs", "units", "momentum", "noise"} & set(record["settings"]), "a baseline: no network's"
             continue
-        assert "known" not in record["settings"], "another baseline trains no network anew"
+        assert "baseline_features" not in record["settings"], "another baseline trains no network anew"
         assert record["settings"]["epochs"] == record["notes"]["epochs"] == 2
         assert record["settings"]["units"] == SMOKE["units"]
         assert not {"fold_limit", "models", "seeds", "search", "shares", "other_targets"} & set(record["settings"]), (
@@ -812,6 +820,23 @@ def test_the_partition_of_a_corpus_is_honoured(tmp_path, random):
     assert [set(speaker[list(side)]) for side in (fold.train, fold.validation, fold.test)] == [{"a", "b"}, {"c"}, {"d"}]
 
 
+def test_ones_own_recordings_can_be_the_unlabelled_speech(tmp_path, random):
+    own_corpus(tmp_path, random, ["train", "train", "dev", "test"])
+    found = beginning(tmp_path / "out", unlabelled="manifest", unlabelled_root=str(tmp_path / "own.csv"))
+    assert found["others"].utterances["id"].tolist() == list("01234567")
+    assert any("Own recordings, described by a CSV file, not AMI" in reason for reason in found["results"].why_not)
+
+
+def test_all_meetings_with_one_headset_each_are_not_all_of_ami(tmp_path):
+    rows = pd.DataFrame({"session": [f"m{number}" for number in range(171)]})
+    others = SimpleNamespace(utterances=rows, miniature=False, complete=False)
+    found = definitions("chang2017", out=str(tmp_path)) | {"MODELS": MODELS}
+    run_cell("chang2017", "speech, results = notebooks.begin(", found)
+    found["corpora"] = SimpleNamespace(load=lambda *_: others, miniatures=corpora.miniatures)
+    run_cell("chang2017", "others = corpora.load(", found)
+    assert any("or not with the headsets of all" in reason for reason in found["results"].why_not)
+
+
 def test_the_folds_of_a_corpus_can_be_asked_for():
     """Each is tested once; a woman and a man of the others validate."""
     rows = [
@@ -862,7 +887,7 @@ def test_a_learning_rate_that_diverges_is_named(space):
         ({"bands": "bark"}, r"^unknown bands 'bark'; valid: linear, mel"),
         ({"search_filters": [90, 32]}, "^search_filters is the least and the greatest number of filters"),
         ({"unlabelled": "librispeech"}, r"^where is librispeech\? Give unlabelled_root"),
-        ({"unlabelled": "timit"}, r"^unknown unlabelled corpus 'timit'; valid: ami, librispeech"),
+        ({"unlabelled": "timit"}, r"^unknown unlabelled corpus 'timit'; valid: ami, cheavd, .*, ravdess, recola"),
         ({"upsampling": "nearest"}, r"^unknown upsampling 'nearest'; valid: resize, transposed"),
         (
             {"other_targets": ["regresion"]},

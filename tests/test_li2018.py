@@ -112,6 +112,35 @@ def test_filter_shapes(folder):
     assert shapes["WA pooled"].between(0, 100).all()
 
 
+def figure_2(cells, **values):
+    """Run the cells of Figure 2, which train nothing; returns what they save, by name."""
+    saved = {}
+    values["results"] = SimpleNamespace(folder=Path(), table=saved.__setitem__, figure=saved.__setitem__)
+    space = definitions("li2018", "in_bins", **values) | {"FOLDS": []}
+    space["study"] = SimpleNamespace(Study=lambda *_: None, grid=lambda **_: [], named=dict)
+    for mark in cells:
+        run_cell("li2018", mark, space)
+    return saved
+
+
+def test_without_filter_shapes_there_is_no_figure_2():
+    given = {"filter_heights": "", "filter_widths": ""}
+    values = notebooks.resolve(papers.find("li2018"), "quick", given)
+    cells = ("def first_layer_only", "figure2_filter_shapes")
+    assert not figure_2(cells, **{name: values[name] for name in given})
+
+
+def test_figure_2_says_what_its_shapes_are_on_the_grid():
+    scores = {"WA pooled": 40.0, "WA floor": 30.0} | {f"recall {name}": 25.0 for name in CLASSES}
+    shapes = pd.DataFrame([{"height (Hz)": 100.0, "width (ms)": 20.0}, {"height (Hz)": 20.0, "width (ms)": 100.0}])
+    given = {"filter_heights": [100.0], "narrow": 25.0, "low": 12.5}
+    for widths in ([100.0], []):
+        saved = figure_2(["figure2_filter_shapes"], shapes=shapes.assign(**scores), filter_widths=widths, **given)
+        labels = [axis.get_xlabel() for axis in saved["figure2_filter_shapes"].axes]
+        both = ["height of the filters (Hz), at width 25 ms", "width of the filters (ms), at height 12.5 Hz"]
+        assert labels == both[: 1 + len(widths)]
+
+
 def test_figures_are_drawn(folder):
     names = {"architecture", "attention_maps", "classes", "companding", "confusion", "figure2_filter_shapes", "input"}
     names |= {"learning", "toy"}  # no spread of a single fold

@@ -3,8 +3,10 @@
 import ast
 import os
 import re
+import shlex
 import shutil
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -61,6 +63,25 @@ def test_roots_are_checked_like_any_parameter(given, tmp_path):
     with pytest.raises(SerkitError, match="there is no nowhere; how to get ravdess: "):
         notebooks.execute("li2018", "ravdess", "nowhere", "smoke", tmp_path)
     assert not given
+
+
+@pytest.mark.parametrize(
+    ("key", "values"),
+    [
+        ("tao2018", {"models": ["advanced LSTM", "advanced LSTM, mean pooling"], "steps": [3, 1], "dropout": 0.25}),
+        ("li2018", {"filter_heights": [], "classes": ["it's sad", "1"], "hop": 0.01, "frequency_filter": [50.0, 20.0]}),
+        ("li2018", {"merge": ["excited=happy"], "classes": ['a "b"', "[c"], "style": "1,2", "strict": False}),
+        ("li2018", {"classes": ["c]", "d"], "models": [" GAP ", ""], "filter_widths": [1e-05, 1e20]}),
+    ],
+)
+def test_the_command_reads_back(key, values):
+    """What command.txt says, typed into a shell, are the values that were used."""
+    paper = papers.find(key)
+    usual = notebooks.resolve(paper, "quick", {})
+    words = shlex.split(notebooks._command(paper, usual | values))
+    given = dict(word.split("=", 1) for before, word in pairwise(words) if before == "--set")
+    defaults = notebooks.parameters(paper)
+    assert {name: notebooks._read(text, defaults[name]) for name, text in given.items()} == values
 
 
 PARAMETERS = "\n".join(f"{name} = {value!r}" for name, value in notebooks.parameters(papers.find("li2018")).items())
@@ -319,6 +340,14 @@ def test_voices_that_scores_know_are_named(jupyter, tmp_path):
     assert jupyter.run(PARAMETERS, given, BEGIN) is None
     said = f"* scores know voices, which are in several parts of the partition: {known}"
     assert said in jupyter["results"].banner().splitlines()
+
+
+def test_a_table_of_scores_is_shown_with_all_its_columns(jupyter):
+    scores = pd.DataFrame([range(26)])
+    with pd.option_context("display.max_columns", 20):
+        assert "..." in scores._repr_html_()
+        assert jupyter.run(PARAMETERS, BEGIN) is None
+        assert "..." not in scores._repr_html_()
 
 
 def test_a_corrected_cell_replaces_its_former_self(jupyter):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import plots
+from serkit import features, plots
 from serkit.errors import SerkitError
 
 
@@ -28,6 +28,19 @@ def test_a_waveform_keeps_its_peaks(random):
     assert drawn[:, 1].min() == pytest.approx(-0.8)
     assert drawn[drawn[:, 1].argmax(), 0] == pytest.approx(50_000 / 16000, abs=0.01)
     assert axis.get_xlim() == (0, 6.25)
+
+
+@pytest.mark.parametrize("bands", ["linear", "mel"])
+def test_a_tone_stands_at_its_frequency(bands):
+    tone = np.sin(2 * np.pi * 2000 * np.arange(8000) / 16000)
+    _, ((axis,),) = plots.axes()
+    image = plots.spectrogram(axis, features.log_spectrogram(tone, 16000, bands=bands), 0.016, 8000, bands)
+    axis.figure.canvas.draw()
+    rows = image.get_array()
+    drawn = 8 / 128 * (rows.mean(axis=1).argmax() + 0.5)
+    ticks = {text.get_text(): text.get_position()[1] for text in axis.get_yticklabels()}
+    assert ticks["2"] == pytest.approx(drawn, abs=8 / 128)
+    assert (ticks["0"], ticks["8"]) == (0, pytest.approx(8))
 
 
 def test_folds_and_the_papers_number():

@@ -49,7 +49,8 @@ def test_scores_follow_from_predictions(study):
 @pytest.mark.parametrize("study", of("ratings"))
 def test_scores_of_ratings_follow_from_predictions(study):
     predictions = pd.read_csv(RESULTS / study / "predictions.csv.gz")
-    scores = pd.read_csv(RESULTS / study / "tables" / "scores.csv").set_index(["kind", "model", "measure"])["pooled"]
+    scores, targets = (pd.read_csv(RESULTS / study / "tables" / f"{name}.csv") for name in ("scores", "targets"))
+    scores = pd.concat([scores, targets.assign(kind="target")]).set_index(["kind", "model", "measure"])["pooled"]
     assert set(predictions["valence"]) <= {1, 2, 3, 4, 5}, "or a class is not one class"
     for (kind, model), part in predictions.groupby(["kind", "model"]):
         found = [100 * balanced_accuracy_score(one["valence"], one["predicted"]) for _, one in part.groupby("seed")]

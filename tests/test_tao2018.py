@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -212,10 +213,26 @@ def test_updates_and_the_losses_of_all_tasks_are_recorded(folder):
             assert np.isfinite(history[[f"{task}_loss", f"val_{task}_loss", f"val_{task}_accuracy"]]).all(axis=None)
 
 
+@pytest.mark.parametrize("unit", ["sentence", "speaker"])
+def test_accuracy_that_cannot_be_right_is_not_drawn(unit):
+    """Of validation speakers whom no network was trained on."""
+    measures = ["emotion_loss", "val_emotion_loss", "val_emotion_accuracy"]
+    measures += ["speaker_accuracy", "val_speaker_accuracy", "gender_accuracy", "val_gender_accuracy"]
+    histories = pd.DataFrame({"model": "advanced LSTM", "epoch": [1, 2]} | dict.fromkeys(measures, 0.5))
+    figures = {}
+    results = SimpleNamespace(figure=figures.__setitem__)
+    run_cell("tao2018", '"tasks"', definitions("tao2018", histories=histories, results=results, validation_unit=unit))
+    drawn = [axis.get_ylabel() for axis in figures["tasks"].axes]
+    assert "training accuracy, speaker" in drawn
+    assert ("validation accuracy, speaker" in drawn) == (unit == "sentence")
+    assert drawn[-2:] == ["training accuracy, gender", "validation accuracy, gender"]
+
+
 def test_cost_and_lottery(folder):
     cost = table(folder, "cost")
     assert cost["model"].tolist() == [*NETWORKS[:3], "blocks, nothing combined"]
     assert (cost["ms a step"] > 0).all()
+    assert cost["times the first"].iloc[0] == 1
     lottery = table(folder, "lottery").set_index("model")
     assert lottery.index.tolist() == [*NETWORKS, "DNN with FoCal", "RNN+DNN"]
     assert (lottery["count"] == 1).all()
@@ -234,7 +251,7 @@ def test_runs_are_recorded_and_not_repeated(folder):
     records = {path: json.loads(path.read_text()) for path in (folder / "runs").glob("*/run.json")}
     trained = [record for record in records.values() if "fold" in record["spec"] and "epochs" in record["settings"]]
     assert len(trained) == 4
-    assert len(records) == 4 + 3 + 4  # and the baselines and the timed steps
+    assert len(records) == 4 + 3 + 1  # and the baselines and the timed steps
     assert all(record["settings"]["epochs"] == 1 for record in trained)
     assert not any("pairs" in record["settings"] or "FOLDS" in str(record["data"]) for record in trained), (
         "more pairs do not make the first ones anew"

@@ -297,12 +297,21 @@ def test_pytorch_of_2018_drew_gamma_and_biases():
         training.pytorch_defaults(gamma="random")
 
 
-def test_a_step_is_timed():
-    inputs = keras.Input((3,))
-    network = keras.Model(inputs, keras.layers.Dense(1)(inputs))
-    network.compile("sgd", "mse")
-    assert 0 < training.step_seconds(network, np.ones((4, 3)), np.ones((4, 1)), steps=2) < 10
-    assert network.optimizer.iterations == 3  # the first is not timed
+def test_steps_are_timed_in_turn():
+    steps = []
+    networks = []
+    for name in "ab":
+        inputs = keras.Input((3,))
+        network = keras.Model(inputs, keras.layers.Dense(1)(inputs))
+        network.compile("sgd", "mse")
+        one = network.train_on_batch
+        network.train_on_batch = lambda *batch, name=name, one=one: (steps.append(name), one(*batch))
+        networks.append(network)
+    seconds = training.step_seconds(networks, np.ones((4, 3)), np.ones((4, 1)), rounds=2)
+    assert seconds.shape == (2, 2)
+    assert (seconds > 0).all()
+    assert seconds.max() < 10
+    assert "".join(steps) == "ababab"  # the first round is not timed
 
 
 def test_pauses_and_what_attention_makes_of_them():

@@ -8,6 +8,7 @@ import shutil
 from types import SimpleNamespace
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -798,6 +799,36 @@ def test_what_the_networks_get_is_clipped(folder):
     assert whitened["beyond clip (%)"].between(0, 5).all()
 
 
+def test_whitened_values_are_drawn_from_all_utterances(random):
+    """In the order of the ids those of one emotion may come first, here the quiet ones."""
+    frames = {f"u{number:03}": (1 + 9 * (number > 300)) * random.normal(size=(4, 3)) for number in range(401)}
+    rows = {}
+    results = SimpleNamespace(figure=lambda *_: None, table=lambda name, values: rows.update({name: values}))
+    space = definitions("zhao2018", "some", components=0, results=results, read=frames.get, FIRST_DATASET="mine")
+    space["FIRST"] = splits.Fold("one", train=tuple(frames), test=())
+    run_cell("zhao2018", "unlimited = ", space)
+    (drawn,) = rows["whitened"].to_dict("records")
+    whitened = space["unlimited"].transform(np.concatenate(list(frames.values())))
+    assert 400 < drawn["frames"] <= 800, "200 utterances at most"
+    assert drawn["largest"] > 0.6 * np.abs(whitened).max()
+    (line,) = [line for line in plt.gcf().axes[0].lines if line.get_label() == "train"]
+    shares = [(np.abs(whitened) > edge).mean() for edge in line.get_xdata()]
+    np.testing.assert_allclose(line.get_ydata(), shares, atol=0.03)
+
+
+@pytest.mark.parametrize("beside_silence", [True, False])
+def test_frames_beside_digital_silence_are_pointed_out(random, capsys, beside_silence):
+    frames = {f"u{number:03}": random.normal(size=(10, 3)) for number in range(300)}
+    if beside_silence:
+        frames["u004"][0, 1] = 1e6
+    space = definitions("zhao2018", frames=frames, FIRST_DATASET="mine", table=None, reader=lambda _: frames.get)
+    space |= {"FOLDS": {"mine": [splits.Fold("one", train=tuple(frames), test=())]}}
+    space["whiten"] = lambda *_: SimpleNamespace(eigenvalues=np.ones(3))
+    run_cell("zhao2018", "class Prepared", space)
+    found = capsys.readouterr().out
+    assert found.startswith("1 columns are all but constant beside a few") if beside_silence else not found
+
+
 @pytest.mark.parametrize(("components", "hours"), [(8, 0), (684, 24)])
 def test_a_long_training_is_announced(components, hours, capsys):
     """As the paper profile has it on IEMOCAP; the miniature in smoke takes no hour."""
@@ -873,7 +904,7 @@ def test_runs_are_recorded(folder):
             assert not {"epochs", "cells", "clip", "components"} & set(record["settings"]), "no network's setting"
         else:
             assert record["settings"]["epochs"] == record["notes"]["epochs"] == 2
-            assert "known" not in record["settings"], "another baseline trains no network anew"
+            assert "baseline_features" not in record["settings"], "another baseline trains no network anew"
     kept = {path.parent.name for path in folder.glob("runs/*/model.keras")}
     runs = table(folder, "runs")
     assert kept == set(runs.loc[runs["model"] == PROPOSED, "key"])
