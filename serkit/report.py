@@ -217,7 +217,6 @@ class Results:
         table: int = 1,
         pooled: bool = True,
         percent: bool = True,
-        relative: bool = False,
         rows: dict[str, str] | None = None,
         columns: Sequence[str] = ("label", "predicted"),
         made_by: str = "paper",
@@ -233,7 +232,6 @@ class Results:
             table: number of the table that holds both models.
             pooled: over the folds of a seed; False: the mean of the folds' own.
             percent: the table's numbers are percentages, and differences are in points; False: as the metric has them.
-            relative: compare by first / second - 1, in percent.
             rows: model in `predictions` -> its row in the table, where they differ.
             columns: what the metrics take.
             made_by: "paper", or "ours" for pairs that the paper does not compare. The column reads "paper, cited"
@@ -253,13 +251,12 @@ class Results:
                 cells = [(rows.get(model, model), name) for model in (better, worse)]
                 numbers = [printed["value"].get(cell, np.nan) for cell in cells]
                 cited = made_by == "paper" and "cited" in [printed["origin"].get(cell) for cell in cells]
-                published = 100 * (numbers[0] / numbers[1] - 1) if relative else numbers[0] - numbers[1]
-                measured = statistics.paired_difference(
-                    models[better], models[worse], metric, pooled=pooled, relative=relative, columns=columns
-                )
+                published = numbers[0] - numbers[1]
+                pair = models[better], models[worse]
+                measured = statistics.paired_difference(*pair, metric, pooled=pooled, columns=columns)
                 expected = published if np.isfinite(published) else -1.0 if metric in _LOWER_IS_BETTER else 1.0
                 found, why = statistics.verdict(expected, measured)
-                scale = 100 if percent or relative else 1
+                scale = 100 if percent else 1
                 added.append(
                     {
                         "paper": self.paper.key, "table": table, "better": better, "worse": worse, "metric": name,
@@ -270,14 +267,12 @@ class Results:
                             (("measured", measured.difference), ("low", measured.low), ("high", measured.high))
                         },
                         "p": round(measured.p, 4), "speakers": measured.speakers, "seeds": _in_both(measured.seeds),
-                        "unit": "%" if relative else "points" if percent else "", "verdict": found, "why": why,
+                        "unit": "points" if percent else "", "verdict": found, "why": why,
                         "made_by": "paper, cited" if cited else made_by,
                         **self._comparable(table, cells, made_by, cited),
                     }
                 )  # fmt: skip
-        self._comparisons |= {
-            (one["table"], one["better"], one["worse"], one["metric"], relative): one for one in added
-        }
+        self._comparisons |= {(one["table"], one["better"], one["worse"], one["metric"]): one for one in added}
         self.table("comparisons", pd.DataFrame(self._comparisons.values(), columns=COMPARISON_COLUMNS))
         return pd.DataFrame(added, columns=COMPARISON_COLUMNS).drop(columns=["paper", "why_not"])
 

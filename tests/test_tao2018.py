@@ -80,6 +80,7 @@ def test_scores_agree_with_the_stored_predictions(folder):
         row = improvement.loc[(new, old, "MAF")]
         assert row["here (%)"] == pytest.approx(100 * (found[new] / found[old] - 1), abs=0.06)
     assert improvement.loc[("advanced LSTM", "conventional LSTM", "MAF"), "paper (%)"] == 5.5
+    assert improvement["low"].isna().all(), "two speakers"
 
 
 def test_comparisons_are_differences_of_claims_and_undecided_with_two_speakers(folder):
