@@ -71,7 +71,9 @@ def test_claims(folder):
         assert ("depth" in depends_on) == (row.row == "Dilated")
         assert ("down_widths" in depends_on) == (row.row == "Down/Up")
         assert ("lstm_units" in depends_on) == (row.row == "BLSTM")
-        assert not {"filter_lengths", "filter_epochs", "timing", "seeds", "models"} & set(depends_on)
+        assert not {"filter_lengths", "filter_epochs", "timed_steps", "timed_frames", "seeds", "models"} & set(
+            depends_on
+        )
         assert "seconds = 8.0" in row.why_not, "four settings, and first what the paper states"
     reasons = table(folder, "reasons").set_index("reason")["in_full"]
     assert reasons["epochs"] == "epochs = 1; our paper profile says 100, the paper is silent"
@@ -317,7 +319,6 @@ def test_the_drawing_of_down_up_follows_its_parameters():
         ({"models": ["BLSTM", "BLSTM"]}, "^BLSTM, BLSTM: one of them is named twice"),
         ({"dimensions": ["valence", "valence"]}, "^valence, valence: one of them is named twice"),
         ({"down_widths": [8]}, "^down_widths has 1 numbers for 2 dimensions"),
-        ({"timing": [0, 50]}, "^timing is a number of steps, 1 or more"),
         ({"activation": "rleu"}, "^unknown activation 'rleu'"),
     ],
 )
@@ -331,7 +332,7 @@ def test_values_that_no_run_can_use_are_refused_with_the_data(given, message, sp
     [
         {"epochs": 0}, {"seeds": 0}, {"seconds": -1.0}, {"kernel": 0}, {"depth": 0}, {"depth": 30}, {"factor": 1},
         {"down_widths": [8, 0]}, {"lstm_units": []}, {"learning_rate": 0.0}, {"l2": -0.1}, {"models": []},
-        {"dimensions": []}, {"filter_lengths": [0]}, {"filter_epochs": 0}, {"filter_seeds": 0}, {"timing": [1]},
+        {"dimensions": []}, {"filter_lengths": [0]}, {"filter_epochs": 0}, {"filter_seeds": 0}, {"timed_steps": 0},
         {"patience": 0}, {"dither": -1.0}, {"workers": 0},
     ],
 )  # fmt: skip
