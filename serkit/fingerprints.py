@@ -130,6 +130,7 @@ def of_code(*functions: Callable) -> str:
     return content_key([file.piece(node, namespace).text for file, nodes, namespace, _ in found for node in nodes])
 
 
+@functools.cache
 def version_of(library: str) -> str | None:
     """Version of an installed library, by the name it is imported as or distributed under; None without it."""
     try:

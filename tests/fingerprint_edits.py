@@ -441,6 +441,7 @@ def keys(again: tuple[str, ...] = (), runs: tuple[str, ...] = RUNS) -> dict[str,
     from serkit import features, files, fingerprints, study
     from serkit.features import store
 
+    fingerprints.version_of.cache_clear()
     fingerprints._parsed = parsed or fingerprints._parsed  # files as they were are not parsed again
     found = {}
     for name in runs:

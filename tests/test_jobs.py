@@ -15,13 +15,12 @@ from serkit import jobs, notebooks
 
 SMALL = {
     "models": ["CNN_TF_GAP", "CNN_TF_Att.pooling"], "filter_heights": [], "filter_widths": [],
-    "baseline_features": ["own features"],
+    "baseline_features": ["own features"], "classes": ["neutral", "angry"],
 }  # fmt: skip
 
 
-def executions(out, corpora=("iemocap", "cheavd")):
-    classes = {"iemocap": ["happy", "sad"], "cheavd": ["neutral", "angry"]}
-    return [("li2018", name, "", "smoke", str(out), SMALL | {"classes": classes[name]}) for name in corpora]
+def execution(out, **given):
+    return ("li2018", "cheavd", "", "smoke", str(out), SMALL | given)
 
 
 def contents(folder):
@@ -36,17 +35,19 @@ def contents(folder):
 
 def test_numbers_do_not_depend_on_what_runs_beside_and_one_that_fails_leaves_the_others_alone(tmp_path):
     alone, beside = tmp_path / "one", tmp_path / "two"
-    cheavd, iemocap = executions(beside, ("cheavd", "iemocap"))
+    cheavd = execution(beside)
+    other = execution(tmp_path / "three")
     nowhere = ("li2018", "iemocap", "/nowhere", "smoke", str(beside), {})
-    events = list(jobs.execute_all([cheavd, iemocap, nowhere], 2))
+    events = list(jobs.execute_all([cheavd, other, nowhere], 2))
     assert [outcome is None for _, outcome in events[:2]] == [True, True], "both have begun before one ends"
-    outcomes = {one[1:3]: outcome for one, outcome in events if outcome}
-    assert "there is no /nowhere" in str(outcomes["iemocap", "/nowhere"])
-    assert outcomes["iemocap", ""] == beside / "iemocap-miniature" / "li2018"
-    check_outputs(outcomes["iemocap", ""])
+    outcomes = {one[1:5]: outcome for one, outcome in events if outcome}
+    assert "there is no /nowhere" in str(outcomes[nowhere[1:5]])
+    assert outcomes[cheavd[1:5]] == beside / "cheavd-miniature" / "li2018"
+    check_outputs(outcomes[cheavd[1:5]])
+    assert outcomes[other[1:5]] == tmp_path / "three" / "cheavd-miniature" / "li2018"
     *_, given = cheavd
     ended = notebooks.execute("li2018", corpus="cheavd", profile="smoke", out=alone, workers=2, **given)
-    first, second = contents(ended), contents(outcomes["cheavd", ""])
+    first, second = contents(ended), contents(outcomes[cheavd[1:5]])
     assert len(first) > 10
     assert first == second, "whether another notebook ran beside it, or its own runs did on two workers"
 
