@@ -73,7 +73,7 @@ def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jo
     plan, refused = _plan(
         paper, corpora, profile, settings, {name: value for name, value in shared.items() if value is not None}
     )
-    for reason in refused:
+    for _, reason in refused:
         click.echo(f"passed over: {reason}", err=True)
     if pdf:
         os.environ["SERKIT_PDF"] = "1"
@@ -199,7 +199,7 @@ def _parameter_lines(paper: "Paper") -> list[str]:
     return lines
 
 
-def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> tuple[list, list[str]]:
+def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) -> tuple[list, list[tuple[str, str]]]:
     """What to execute, (paper, corpus, root, parameters), and what not, and why.
 
     Everything is checked before anything runs: a paper that is named and takes none of the corpora is an error.
@@ -222,14 +222,15 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
         notebooks.resolve(paper, profile, own)
         for corpus, root, found in speech:
             if missing := found.lacking(paper.needs):
-                refused.append(f"{paper.key} needs {', '.join(missing)}, which {corpus} at {root} does not have")
+                lacks = f"{paper.key} needs {', '.join(missing)}, which {corpus} at {root} does not have"
+                refused.append((paper.key, lacks))
             else:
                 plan.append((paper.key, corpus, root, own))
         if not places:
             plan += [(paper.key, corpus, "", own) for corpus in paper.own]
     served = {key for key, *_ in plan}
     if not plan or (keys and any(paper.key not in served for paper in chosen)):
-        raise SerkitError("; ".join(reason for reason in refused if reason.split()[0] not in served))
+        raise SerkitError("; ".join(reason for key, reason in refused if key not in served))
     return plan, refused
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import os
+import shutil
 from pathlib import Path
 
 with contextlib.suppress(ImportError):
@@ -12,6 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import numpy as np
+import pandas as pd
 import pytest
 
 pytest.register_assert_rewrite("layer_checks", "notebook_checks")  # or their failures would not say what was found
@@ -66,6 +68,20 @@ def iemocap_miniature(_own_cache):
     from serkit.corpora import miniatures
 
     return miniatures.ensure("iemocap")
+
+
+@pytest.fixture
+def shared_speaker(_own_cache, tmp_path):
+    """A copy of CHEAVD's miniature with a training speaker as all of its validation, and that speaker."""
+    from serkit.corpora import miniatures
+
+    root = tmp_path / "cheavd"
+    shutil.copytree(miniatures.ensure("cheavd"), root)
+    rows = pd.read_csv(root / "cheavd.csv", keep_default_na=False)
+    speaker = rows.loc[rows["partition"] == "train", "speaker"].iloc[0]
+    rows.loc[rows["partition"] == "val", "speaker"] = speaker
+    rows.to_csv(root / "cheavd.csv", index=False)
+    return root, speaker
 
 
 @pytest.fixture

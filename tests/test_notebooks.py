@@ -17,7 +17,6 @@ from IPython.core.interactiveshell import InteractiveShell
 from notebook_checks import kernels
 
 from serkit import notebooks, papers
-from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
 
@@ -329,13 +328,8 @@ def test_a_partial_copy_begins_without_what_it_lacks(jupyter, partial_copy):
     assert "unknown label of iemocap 'sda' (did you mean 'sad'" in str(error), "misspelt, not missing"
 
 
-def test_voices_that_scores_know_are_named(jupyter, tmp_path):
-    root = tmp_path / "cheavd"
-    shutil.copytree(miniatures.ensure("cheavd"), root)
-    rows = pd.read_csv(root / "cheavd.csv", keep_default_na=False)
-    known = rows.loc[rows["partition"] == "train", "speaker"].iloc[0]
-    rows.loc[rows["partition"] == "val", "speaker"] = known
-    rows.to_csv(root / "cheavd.csv", index=False)
+def test_voices_that_scores_know_are_named(jupyter, shared_speaker):
+    root, known = shared_speaker
     given = f"corpus, root, strict, classes = 'cheavd', {str(root)!r}, False, ['neutral', 'angry']"
     assert jupyter.run(PARAMETERS, given, BEGIN) is None
     said = f"* scores know voices, which are in several parts of the partition: {known}"
