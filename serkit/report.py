@@ -123,15 +123,8 @@ class Results:
         """
         import matplotlib.pyplot as plt
 
-        figure.text(
-            1,
-            -0.01,
-            f"{self.paper.key} {'on' if self.corpus else 'from'} {self.label}",
-            ha="right",
-            va="top",
-            fontsize=8,
-            color="0.4",
-        )
+        where = f"{self.paper.key} {'on' if self.corpus else 'from'} {self.label}"
+        figure.text(1, -0.01, where, ha="right", va="top", fontsize=8, color="0.4")
         path, drawn = self.folder / "figures" / f"{_file_name(name)}.png", io.BytesIO()
         figure.savefig(drawn, format="png", dpi=_DPI, bbox_inches="tight")
         with files.atomic(path) as temporary:

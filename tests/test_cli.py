@@ -236,9 +236,10 @@ needs = ["label"]
 [parameters]
 {parameters}
 """
-CELL = """from serkit import files, notebooks
+CELL = """import pandas as pd
+from serkit import notebooks
 speech, results = notebooks.begin("doe", globals())
-results.table("summary", __import__("pandas").DataFrame({"counted": [0 if speech is None else len(speech.utterances)]}))"""
+results.table("summary", pd.DataFrame({"counted": [0 if speech is None else len(speech.utterances)]}))"""
 
 
 @pytest.fixture
