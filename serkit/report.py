@@ -307,7 +307,7 @@ class Results:
         drawn = matrices
         if own in parts:
             uas = {model: metrics.ua(parts[model]["label"], parts[model]["predicted"]) for model in matrices}
-            best, how = max(uas, key=uas.get), f"highest UA of {len(uas)} models, found by these very predictions"
+            best, how = max(uas, key=uas.get), f"highest UA of {len(uas)} models,\nfound by these predictions"
             drawn = (
                 {own: matrices[own], f"{best}\n{how}": matrices[best]}
                 if best != own

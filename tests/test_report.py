@@ -589,7 +589,7 @@ def test_a_papers_own_matrix_stands_beside_the_best_one(tmp_path, monkeypatch):
     monkeypatch.setattr(report.plots, "confusions", lambda matrices: drawn.append(list(matrices)) or plt.figure())
     for more in ([], [made[2].assign(model="best", predicted=list("aabb"))]):
         results(tmp_path).confusions(pd.concat([*made, *more]), ["a", "b"], own="own")
-    found = "highest UA of {} models, found by these very predictions"
+    found = "highest UA of {} models,\nfound by these predictions"
     assert drawn == [[f"own\n{found.format(3)}"], ["own", f"best\n{found.format(4)}"]]
     assert {path.stem for path in (tmp_path / "tables").glob("confusion_*")} == {
         f"confusion_{name}" for name in [*answers, "best"]

@@ -1,7 +1,7 @@
 """Normalisation: by the utterance itself, by the statistics of training data, or of a batch.
 
-What learns from data (`standardise`, `Standardisation`, `PCAWhitening`) is given the training data by name: no other row
-has a part in it.
+What learns from data (`standardise`, `Standardisation`, `PCAWhitening`) is given the training data by name: no other
+row has a part in it.
 
 PCA whitening (zhao2018, 4.2): the paper says that its 743 features "are whitened with PCA" and neither how they are
 scaled nor how many components are kept. Their scales span ten orders of magnitude, so that without scaling four
