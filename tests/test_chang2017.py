@@ -884,6 +884,7 @@ def test_a_learning_rate_that_diverges_is_named(space):
         ({"shares": [0.5, 2.0]}, r"^parameter shares, each item, is from 0 to 1; got \[0.5, 2.0\]"),
         ({"evenness": 1.5}, r"^parameter evenness is from 0 to 1; got 1.5"),
         ({"models": ["BasicCNN"] * 4}, "^BasicCNN, BasicCNN, BasicCNN, BasicCNN: one of them is named twice"),
+        ({"baseline_features": ["IS9"]}, r"^unknown kind of features of a baseline 'IS9'"),
         ({"bands": "bark"}, r"^unknown bands 'bark'; valid: linear, mel"),
         ({"search_filters": [90, 32]}, "^search_filters is the least and the greatest number of filters"),
         ({"unlabelled": "librispeech"}, r"^where is librispeech\? Give unlabelled_root"),
