@@ -88,10 +88,9 @@ def test_comparisons_are_differences_of_claims_and_undecided_with_two_speakers(f
     comparisons = table(folder, "comparisons")
     counts = comparisons["made_by"].value_counts()
     assert counts["paper"] == 3 * (2 + 3)
-    assert counts["ours"] == 4 * (1 + 3 + 3), "with FoCal, and each network with an SVM"
-    svms = comparisons[comparisons["worse"].str.startswith("SVM")].groupby("worse")["better"].unique()
-    assert set(svms["SVM on own features"]) == {"conventional LSTM", "mean LSTM", "advanced LSTM"}
-    assert set(svms["SVM on IS10"]) == {"DNN", "DNN with FoCal", "RNN+DNN"}
+    assert counts["ours"] == 4 * (1 + 3), "with FoCal, and an SVM on own features; none on IS10 in this profile"
+    with_svm = comparisons[comparisons["worse"] == "SVM on own features"]
+    assert set(with_svm["better"]) == {"conventional LSTM", "mean LSTM", "advanced LSTM"}
     for row in comparisons[comparisons["made_by"] == "paper"].itertuples():
         difference = measured[row.better, row.metric] - measured[row.worse, row.metric]
         assert row.measured == pytest.approx(difference, abs=0.011)
