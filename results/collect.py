@@ -50,8 +50,9 @@ def collect(store: Path, names: dict[str, str]) -> list[Path]:
 
 
 def studies() -> list[Path]:
-    """The folders of all committed studies."""
-    return sorted(path.parent for path in HERE.glob("*/*/command.txt") if not path.parts[-3].endswith("-miniature"))
+    """The folders of all committed studies of papers; the other notebooks' results make no claim."""
+    found = sorted(path.parents[1] for path in HERE.glob("*/*/tables/claims.csv"))
+    return [folder for folder in found if not folder.parent.name.endswith("-miniature")]
 
 
 def shown(value: float, digits: int = 1) -> str:
