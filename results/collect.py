@@ -18,8 +18,10 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import balanced_accuracy_score
 
+from serkit import stamps
+
 HERE = Path(__file__).parent
-KEPT = ("tables", "figures", "predictions.csv.gz", "command.txt")
+KEPT = set(stamps.RESULTS + stamps.SINGLE) - {"notebook.ipynb"}
 READMES = (HERE / "README.md", HERE.parent / "README.md")
 FIVE = "Accuracy (5 class)"  # unweighted, as chang2017 names it
 KINDS = {"classes": "UA pooled", "ratings": "measure", "trajectories": "CCC"}  # by a column of their scores
@@ -38,13 +40,13 @@ def collect(store: Path, names: dict[str, str]) -> list[Path]:
         study = stamp.parent
         corpus, variant = study.parent.name, study.parent.parent.relative_to(store).name
         folder = HERE / names.get(corpus, corpus) / "_".join(filter(None, (study.name, variant)))
+        new = folder.with_name(f"{folder.name}.new")  # what is there goes when all of this has come
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        for path in (path for path in study.iterdir() if path.name in KEPT):
+            shutil.copytree(path, new / path.name) if path.is_dir() else shutil.copy2(path, new)
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for name in KEPT:
-            if (study / name).is_dir():
-                shutil.copytree(study / name, folder / name)
-            elif (study / name).is_file():
-                shutil.copy2(study / name, folder / name)
+        new.rename(folder)
         found.append(folder)
     return found
 
