@@ -150,6 +150,8 @@ def test_without_committed_runs(folder, alone):
     pd.testing.assert_series_equal(
         speakers["needed, speakers alike"], table(folder, "by_speakers")["needed, speakers alike"]
     )
+    assert "speakers needed, if speakers were alike" in table(alone, "summary")
+    assert "speakers needed, as on RAVDESS" in table(folder, "summary")
     assert table(alone, "by_utterances").equals(table(folder, "by_utterances"))
     check_outputs(alone)
 
