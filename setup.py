@@ -5,5 +5,8 @@ from setuptools import find_packages, setup
 setup(
     packages=[*find_packages(include=["serkit", "serkit.*"]), "serkit._notebooks"],
     package_dir={"serkit._notebooks": "notebooks"},
-    package_data={"serkit": ["papers/*/*.toml", "papers/*/*.csv", "papers/*.csv"], "serkit._notebooks": ["*.ipynb"]},
+    package_data={
+        "serkit": [f"papers/{folder}*.{kind}" for folder in ("", "*/", "companions/*/") for kind in ("toml", "csv")],
+        "serkit._notebooks": ["*.ipynb"],
+    },
 )

@@ -63,7 +63,8 @@ def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jo
     """Run the notebooks of PAPERs and write tables, figures and executed notebooks.
 
     When no PAPER is named, all are run, the quickest first. With no --corpus, each runs on the miniature of its corpus:
-    small, synthetic, written on the spot.
+    small, synthetic, written on the spot. PAPER may also be one of the notebooks of no single paper: see `serkit
+    papers`.
     """
     from tqdm import tqdm
 
@@ -101,15 +102,23 @@ def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jo
 @main.command("papers")
 @click.argument("key", required=False)
 def _papers(key) -> None:
-    """List the papers, or every parameter of the paper KEY: its values, unit and source, and what it does."""
-    from serkit.papers import PAPERS, find
+    """List the papers and the other notebooks, or every parameter of KEY: its values, unit, source and meaning."""
+    from serkit.papers import COMPANIONS, PAPERS, find
 
-    for paper in [find(key)] if key else PAPERS.values():
-        click.echo(f"{paper.key}\n  {paper.title}\n  {paper.authors}. {paper.venue}")
-        click.echo(f"  notebook {paper.notebook}; corpora of its results: {', '.join(paper.own)}; any other corpus")
-        click.echo(f"  must have: {', '.join(paper.needs)}\n")
+    for paper in [find(key)] if key else (PAPERS | COMPANIONS).values():
+        written = "" if paper.key in COMPANIONS else f"\n  {paper.authors}. {paper.venue}"
+        click.echo(f"{paper.key}\n  {paper.title}{written}\n  notebook {paper.notebook}; {_corpora_of(paper)}\n")
     if key:
         click.echo("\n".join(_parameter_lines(paper)))
+
+
+def _corpora_of(paper: "Paper") -> str:
+    from serkit.papers import COMPANIONS
+
+    if not paper.own:
+        return "takes no corpus"
+    own = "miniature when no corpus is named" if paper.key in COMPANIONS else "corpora of its results"
+    return f"{own}: {', '.join(paper.own)}; any other corpus\n  must have: {', '.join(paper.needs)}"
 
 
 @main.command("notebooks")
@@ -220,6 +229,9 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
         # With several papers, a corpus or setting goes to those that take it.
         own = {name: value for name, value in {**shared, **given}.items() if name in names[paper.key]}
         notebooks.resolve(paper, profile, own)
+        if not paper.own:
+            plan.append((paper.key, "", "", own))
+            continue
         for corpus, root, found in speech:
             if missing := found.lacking(paper.needs):
                 lacks = f"{paper.key} needs {', '.join(missing)}, which {corpus} at {root} does not have"
@@ -241,11 +253,15 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
     from tqdm import tqdm
 
     from serkit import notebooks, planning
+    from serkit.papers import COMPANIONS
 
     tables, failed = [], []
     with tempfile.TemporaryDirectory() as folder:
         for key, corpus, root, profile, out, given in executions:
             tqdm.write(f"{_title(key, corpus, root, profile)} ...")
+            if key in COMPANIONS:
+                tqdm.write("no study of its own: a minute or two\n")
+                continue
             try:
                 path = notebooks.plan(key, Path(folder) / "plan.jsonl", corpus, root, profile, out, **given)
                 records = planning.read(path)
@@ -264,7 +280,8 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
 
 
 def _title(key: str, corpus: str, root: str, profile: str) -> str:
-    return f"{key} on {corpus if root else f'the {corpus} miniature'}, profile {profile}"
+    where = f" on {corpus if root else f'the {corpus} miniature'}" if corpus else ""
+    return f"{key}{where}, profile {profile}"
 
 
 def _place(text: str) -> tuple[str, str]:
@@ -292,10 +309,15 @@ def _assignment(text: str) -> tuple[str, str]:
 
 
 def _summary(folder: Path) -> str:
-    """What was measured, beside what was published; what the paper compares; and why not to compare with it."""
+    """What was measured, beside what was published; what the paper compares; and why not to compare with it.
+
+    Of a companion, its table "summary".
+    """
     import pandas as pd
 
     tables = folder / "tables"
+    if not (tables / "claims.csv").is_file():
+        return f"{pd.read_csv(tables / 'summary.csv').to_string(index=False, na_rep='')}\nresults: {folder}\n"
     claims = pd.read_csv(tables / "claims.csv")
     measured = claims[claims["measured"].notna()]
     columns = ["table", "row", "metric", "published", "measured", "sd", "low", "high", "runs", "comparable"]

@@ -50,7 +50,7 @@ def execute_all(
     Raises:
         KeyboardInterrupt: interrupted; all processes have ended, and finished runs are kept.
     """
-    for corpus in dict.fromkeys(corpus for _, corpus, root, *_ in executions if not root):
+    for corpus in dict.fromkeys(corpus for _, corpus, root, *_ in executions if corpus and not root):
         miniatures.ensure(corpus)  # or several would write the same one
     jobs = min(jobs or usual_number(), len(executions))
     if jobs <= 1:
@@ -109,7 +109,7 @@ def _outcome(one: Execution, again: bool, shown_by: Path | None = None) -> Path 
 def _start(one: Execution, again: bool, folder: Path, line: int) -> tuple[connection.Connection, _Running]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
-    title = f"{one[0]} on {one[1]}"
+    title = f"{one[0]} on {one[1]}" if one[1] else one[0]
     state = folder / f"{title}.json"
     process = context.Process(target=_work, args=(theirs, one, again, state), name=f"serkit {title}")
     process.start()

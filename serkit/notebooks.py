@@ -1,4 +1,4 @@
-"""Run a paper's notebook, strictly: a misspelt or mistyped parameter is an error, headless and in Jupyter.
+"""Run a notebook strictly: a misspelt or mistyped parameter is an error, headless and in Jupyter.
 
 A notebook's parameters are the plain literals of its cell tagged ``parameters``. Headless (`execute`, with papermill)
 values come from the profile and then from the user; names and types are checked against that cell before anything
@@ -25,7 +25,7 @@ import numpy as np
 from serkit import files, planning, progress, stamps
 from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
-from serkit.papers import PAPERS, PROFILES, Paper, find, profile_values
+from serkit.papers import COMPANIONS, PAPERS, PROFILES, Paper, find, profile_values
 
 if TYPE_CHECKING:
     from serkit.report import Results
@@ -54,7 +54,7 @@ def _path_of(paper: Paper) -> Path:
 
 
 def copy(directory: Path | str) -> list[Path]:
-    """Copy the notebooks of all papers into a folder, to read, run and change them there.
+    """Copy all notebooks into a folder, to read, run and change them there.
 
     Returns:
         The copies.
@@ -65,7 +65,7 @@ def copy(directory: Path | str) -> list[Path]:
     if not str(directory):
         raise SerkitError("no folder is named for the notebooks: '.' is the current one")
     directory = Path(directory).expanduser().resolve()
-    copies = {_path_of(paper): directory / paper.notebook for paper in PAPERS.values()}
+    copies = {_path_of(paper): directory / paper.notebook for paper in (PAPERS | COMPANIONS).values()}
     if there := [path for path in copies.values() if path.exists()]:
         missing = ", ".join(path.name for path in copies.values() if path not in there)
         remedy = f"; {missing} is missing there: copy to another folder, and take it from there" * bool(missing)
@@ -148,12 +148,13 @@ def begin(
     namespace: dict[str, Any],
     note: str | Callable[[Corpus], str] = "",
     reasons: Iterable[str] | Callable[[Corpus], Iterable[str]] = (),
-) -> "tuple[Corpus, Results]":
+) -> "tuple[Corpus | None, Results]":
     """Start a notebook: check its parameters, load its corpus, and show what the numbers may be compared with.
 
     The parameters are those that the running notebook's cells have set, in Jupyter as under papermill. The corpus is
     the one at `root`; else the one that the variable SERKIT_<CORPUS> names; else the miniature. With strict=False,
     utterances without readable audio are left out, and so are classes that the copy lacks; the banner names them.
+    A companion may take no corpus.
 
     Args:
         key: of the paper.
@@ -162,7 +163,8 @@ def begin(
         reasons: further ones why the numbers must not be compared with the paper's; or a function of the corpus.
 
     Returns:
-        The corpus and the place of the results; ``results.settings`` has the parameters.
+        The corpus, None for a notebook that takes none, and the place of the results; ``results.settings`` has the
+        parameters.
 
     Raises:
         SerkitError: a parameter that is misspelt, mistyped or missing; no such profile or corpus; a copy that fails
@@ -180,22 +182,28 @@ def begin(
     values = _settings(key, namespace)
     _refuse_unknown(paper, values, namespace)
     _refuse_profile_without_values(paper, values)
-    speech = load(values["corpus"], place(values["corpus"], values["root"]), values["strict"])
-    left_out = []
-    if not values["strict"]:
-        speech, left_out = _what_there_is(speech, values)
-    speech.require(paper.needs)
+    speech, left_out = (None, []) if not paper.own else _speech(values)
+    if speech is not None:
+        speech.require(paper.needs)
     namespace.update(values)  # as the types that the notebook has, and without the classes that the copy lacks
     # The notebook stands in a folder beside that of the results.
-    values["out"] = values["out"] or str(_folder_of_results("../results", speech.name, speech.miniature, key))
+    about = (speech.name, speech.miniature) if speech is not None else ("", False)
+    values["out"] = values["out"] or str(_folder_of_results("../results", *about, key))
     further = reasons(speech) if callable(reasons) else reasons
     results = Results(
         key, speech, values, note(speech) if callable(note) else note, [*left_out, *further],
         current=lambda: _settings(key, namespace),
     )  # fmt: skip
     namespace[_BEGUN] = [*namespace.get(_BEGUN, ()), len(namespace.get("In", ()))]
-    display(Markdown(f"### {speech.title}\n\n{results.banner()}"))
+    title = f"### {speech.title}\n\n" if speech is not None else ""
+    display(Markdown(title + results.banner()))
     return speech, results
+
+
+def _speech(values: dict[str, Any]) -> tuple[Corpus, list[str]]:
+    """The corpus that the parameters name, and what of it was left out, in sentences."""
+    speech = load(values["corpus"], place(values["corpus"], values["root"]), values["strict"])
+    return (speech, []) if values["strict"] else _what_there_is(speech, values)
 
 
 def _what_there_is(speech: Corpus, values: dict[str, Any]) -> tuple[Corpus, list[str]]:
@@ -246,8 +254,11 @@ def resolve(paper: Paper, profile: str, given: dict[str, Any]) -> dict[str, Any]
 
 
 def _folder_of_results(out: Path | str, corpus: str, miniature: bool, key: str) -> Path:
-    """Where the results of a paper on a corpus go: ``out/<corpus>/<paper>``; miniatures say so in the name."""
-    return Path(out).resolve() / f"{corpus}{'-miniature' * miniature}" / key
+    """Where the results of a paper on a corpus go: ``out/<corpus>/<paper>``; miniatures say so in the name.
+
+    Those of a notebook that takes no corpus go to ``out/published``.
+    """
+    return Path(out).resolve() / (f"{corpus}{'-miniature' * miniature}" if corpus else "published") / key
 
 
 def execute(
@@ -291,7 +302,7 @@ def execute(
     (folder / stamps.NAME).unlink(missing_ok=True)
     executed = folder / "notebook.ipynb"
     # Where no root is given the kernel takes the miniature, whatever the variable says.
-    variables = {} if root else {f"SERKIT_{corpus.upper()}": ""}
+    variables = {f"SERKIT_{corpus.upper()}": ""} if corpus and not root else {}
     try:
         with _kernels(key, variables, shown_by, f"; the notebook so far is {executed}"):
             papermill.execute_notebook(
@@ -315,18 +326,19 @@ def execute(
 
 def _command(paper: Paper, values: dict[str, Any]) -> str:
     """What to type for the same results, places aside: corpora stand in FOLDER."""
-    corpus, profile = values["corpus"], values["profile"]
+    corpus, profile = values.get("corpus", ""), values["profile"]
     words = [f"{name}={os.environ[name]}" for name in ("KERAS_BACKEND", "SERKIT_THREADS") if name in os.environ]
-    words += ["serkit reproduce", paper.key, f"--corpus {corpus}{'=FOLDER' * bool(values['root'])}"]
+    words += ["serkit reproduce", paper.key]
+    words += [f"--corpus {corpus}{'=FOLDER' * bool(values['root'])}"] if corpus else []
     words += [f"--profile {profile}"] * (profile != "quick")
-    usual = resolve(paper, profile, {})
+    usual = resolve(paper, profile, {}) | {stamps.STORED: str(Path(values["out"]).parent)}
     for name, value in values.items():
         if name in {*stamps.PLACES, "corpus", "profile", "root"} or value == usual[name]:
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         if _read(text, value) != value:  # an item with a comma, say
             text = json.dumps(value, ensure_ascii=False)
-        text = "FOLDER" if name.endswith("_root") else text
+        text = "FOLDER" if name.endswith("_root") or name == stamps.STORED else text
         words.append(f"--seeds {text}" if name == "seeds" else f"--set {shlex.quote(f'{name}={text}')}")
     return " ".join(words)
 
@@ -340,6 +352,9 @@ def _prepared(
         The paper, its corpus and root, the folder of the results, and the values of all parameters.
     """
     paper = find(key)
+    if not paper.own:
+        folder = _folder_of_results(out, "", False, key)
+        return paper, "", "", folder, resolve(paper, profile, {**given, "out": str(folder)})
     corpus = corpus or paper.corpus
     module(corpus)  # is there such a corpus?
     if not root and corpus not in miniatures.NAMES:
@@ -349,8 +364,11 @@ def _prepared(
     folder = _folder_of_results(out, corpus, not root or (Path(root) / MARKER).is_file(), key)
     root = str(Path(root).resolve()) if root else ""
     # The notebook runs in the folder of its results.
-    given |= {name: str(Path(place).resolve()) for name, place in given.items() if name.endswith("_root") and place}
+    places = {name for name in given if name.endswith("_root") or name == stamps.STORED}
+    given |= {name: str(Path(given[name]).resolve()) for name in places if given[name]}
     values = resolve(paper, profile, {**given, "corpus": corpus, "root": root, "out": str(folder)})
+    if stamps.STORED in values:
+        values[stamps.STORED] = values[stamps.STORED] or str(folder.parent)
     return paper, corpus, root, folder, values
 
 

@@ -46,7 +46,7 @@ class Results:
 
     Args:
         key: of the paper.
-        corpus: what was used.
+        corpus: what was used; None where a notebook takes none.
         settings: the notebook's parameters.
         note: stands beside the corpus on every figure, such as that its labels are a proxy.
         reasons: further ones why the numbers must not be compared with the paper's.
@@ -61,7 +61,7 @@ class Results:
     def __init__(
         self,
         key: str,
-        corpus: Corpus,
+        corpus: Corpus | None,
         settings: dict[str, Any],
         note: str = "",
         reasons: Iterable[str] = (),
@@ -96,6 +96,8 @@ class Results:
     @property
     def label(self) -> str:
         """What stands on every figure: the corpus, whether it is a miniature, and the note."""
+        if self.corpus is None:
+            return self.note or "published numbers"
         name = f"{self.corpus.name} miniature (synthetic speech)" if self.corpus.miniature else self.corpus.name
         return f"{name}, {self.note}" if self.note else name
 
@@ -121,7 +123,8 @@ class Results:
         """
         import matplotlib.pyplot as plt
 
-        figure.text(1, -0.01, f"{self.paper.key} on {self.label}", ha="right", va="top", fontsize=8, color="0.4")
+        where = f"{self.paper.key} {'on' if self.corpus else 'from'} {self.label}"
+        figure.text(1, -0.01, where, ha="right", va="top", fontsize=8, color="0.4")
         path, drawn = self.folder / "figures" / f"{_file_name(name)}.png", io.BytesIO()
         figure.savefig(drawn, format="png", dpi=_DPI, bbox_inches="tight")
         with files.atomic(path) as temporary:
@@ -372,6 +375,8 @@ class Results:
         return any(reason.affects is None for reason in self._reasons)
 
     def _comparability(self) -> str:
+        if self.paper.key in papers.COMPANIONS:
+            return f"Everything here is of: {self.label}."
         if self._nowhere_comparable():
             return f"**Not comparable** with the paper's numbers ({self.label})."
         printed = papers.published(self.paper.key)
@@ -561,7 +566,9 @@ def score_table(
     return pd.DataFrame(rows)
 
 
-def _corpus_reasons(paper: papers.Paper, corpus: Corpus) -> list[_Reason]:
+def _corpus_reasons(paper: papers.Paper, corpus: Corpus | None) -> list[_Reason]:
+    if corpus is None or paper.key in papers.COMPANIONS:
+        return []
     if corpus.miniature:
         return [_Reason("synthetic miniature", f"synthetic miniature of {corpus.name}, not the corpus", "corpus")]
     if corpus.name not in paper.own:

@@ -21,6 +21,7 @@ RESULTS = ("tables", "figures")
 SINGLE = ("notebook.ipynb", "predictions.csv.gz", "command.txt")
 # Where things are and who does the work: results do not depend on it.
 PLACES = {"out", "workers", "scheduler"}
+STORED = "stored"  # the parameter of a companion that reads the results of others: the folder of their studies
 VARIABLES = ("KERAS_BACKEND", "SERKIT_THREADS", "SERKIT_PDF", "TF_ENABLE_ONEDNN_OPTS")
 
 
@@ -43,6 +44,7 @@ def made_of(notebook: Path, values: dict[str, Any]) -> str:
             "environment": {name: os.environ.get(name) for name in VARIABLES},
             "keras": keras_settings.read_text(encoding="utf-8") if keras_settings.is_file() else "",
             "corpora": {name: _state(Path(value)) for name, value in values.items() if name.endswith("root") and value},
+            "stored": _studies(Path(values[STORED]), Path(values["out"])) if values.get(STORED) else {},
         }
     )
 
@@ -66,6 +68,12 @@ def _results(folder: Path) -> dict[str, str]:
     found = [path for name in RESULTS for path in sorted((folder / name).glob("*")) if path.is_file()]
     found += [path for name in SINGLE if (path := folder / name).is_file()]
     return {str(path.relative_to(folder)): files.sha256(path) for path in found}
+
+
+def _studies(folder: Path, own: Path) -> dict[str, dict[str, str]]:
+    """Digests of the results of all studies in a folder but one."""
+    studies = sorted(path for path in folder.glob("*/") if path.resolve() != own.resolve())
+    return {study.name: _results(study) for study in studies}
 
 
 def _state(root: Path) -> str:

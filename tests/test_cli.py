@@ -15,6 +15,9 @@ from serkit.cli import main
 from serkit.corpora import miniatures, proxy
 from serkit.errors import SerkitError
 
+EXECUTE = notebooks.execute
+NOTEBOOKS = [*papers.PAPERS.values(), *papers.COMPANIONS.values()]
+
 
 def serkit(*arguments):
     return CliRunner().invoke(main, [str(argument) for argument in arguments])
@@ -152,7 +155,7 @@ def test_values_are_read_as_the_parameters_own_type():
     assert values["profile"] == "quick"
 
 
-@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+@pytest.mark.parametrize("paper", NOTEBOOKS, ids=lambda paper: paper.key)
 def test_profiles_fit_the_notebook(paper):
     defaults = notebooks.parameters(paper)
     for profile in ("smoke", "quick", "paper"):
@@ -161,7 +164,7 @@ def test_profiles_fit_the_notebook(paper):
     assert papers.profile_values(paper, "quick") == {}, "the notebook holds the quick profile"
 
 
-@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+@pytest.mark.parametrize("paper", NOTEBOOKS, ids=lambda paper: paper.key)
 def test_notebooks_are_committed_clean_and_readable(paper):
     notebook = nbformat.read(notebooks._path_of(paper), as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -179,7 +182,7 @@ def test_a_value_of_another_type_inside_the_notebook():
         notebooks._settings("li2018", {**values, "fold_limit": "2"})
 
 
-@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+@pytest.mark.parametrize("paper", NOTEBOOKS, ids=lambda paper: paper.key)
 def test_every_parameter_is_listed(paper):
     result = serkit("papers", paper.key)
     assert result.exit_code == 0, result.output
@@ -200,8 +203,8 @@ def test_notebooks_are_copied_and_nothing_is_overwritten(tmp_path):
     folder = tmp_path / "mine"
     result = serkit("notebooks", folder)
     assert result.exit_code == 0, result.output
-    assert {path.name for path in folder.iterdir()} == {paper.notebook for paper in papers.PAPERS.values()}
-    for paper in papers.PAPERS.values():
+    assert {path.name for path in folder.iterdir()} == {paper.notebook for paper in NOTEBOOKS}
+    for paper in NOTEBOOKS:
         assert (folder / paper.notebook).read_bytes() == notebooks._path_of(paper).read_bytes()
         assert f"wrote {folder / paper.notebook}" in result.output
     mine = folder / papers.find("zhao2018").notebook
@@ -214,13 +217,85 @@ def test_notebooks_are_copied_and_nothing_is_overwritten(tmp_path):
     assert f"{mine} is there already" in result.output
     assert mine.read_text() == "mine"
     assert list(folder.iterdir()) == [mine], "nothing was copied"
-    for paper in papers.PAPERS.values():
+    for paper in NOTEBOOKS:
         (folder / paper.notebook).write_text("mine")
     mine.unlink()
     assert f"{mine.name} is missing there: copy to another folder" in serkit("notebooks", folder).output
     result = serkit("notebooks", "")
     assert result.exit_code == 1
     assert "no folder is named for the notebooks" in result.output
+
+
+COMPANION = """title = "A made-up one"
+authors = "serkit"
+venue = ""
+notebook = {notebook}
+own = {own}
+needs = ["label"]
+
+[parameters]
+{parameters}
+"""
+CELL = """import pandas as pd
+from serkit import notebooks
+speech, results = notebooks.begin("doe", globals())
+results.table("summary", pd.DataFrame({"counted": [0 if speech is None else len(speech.utterances)]}))"""
+
+
+@pytest.fixture
+def companion(tmp_path, monkeypatch):
+    """Make up a notebook of no single paper, with a folder and a notebook of its own."""
+
+    def make(own, **parameters):
+        (tmp_path / "companions" / "doe").mkdir(parents=True)
+        path = tmp_path / "doe.ipynb"
+        cells = [nbformat.v4.new_code_cell("\n".join(f"{name} = {value!r}" for name, value in parameters.items()))]
+        cells[0].metadata["tags"] = ["parameters"]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(nbformat.v4.new_notebook(cells=[*cells, nbformat.v4.new_code_cell(CELL)], metadata=kernel), path)
+        listed = "\n".join(f'{name} = {{ source = "place" }}' for name in parameters)
+        text = COMPANION.format(notebook=json.dumps(str(path)), own=json.dumps(own), parameters=listed)
+        (tmp_path / "companions" / "doe" / "paper.toml").write_text(text)
+        monkeypatch.setitem(papers.COMPANIONS, "doe", papers._discover(tmp_path / "companions")["doe"])
+        monkeypatch.setattr(notebooks, "execute", EXECUTE)
+        monkeypatch.chdir(tmp_path)
+        return tmp_path / "results"
+
+    return make
+
+
+def test_a_notebook_of_no_paper_that_takes_no_corpus(companion):
+    results = companion([], profile="quick", out="")
+    outcome = serkit("reproduce", "doe", "--corpus", f"iemocap={miniatures.ensure('iemocap')}")
+    assert outcome.exit_code == 0, outcome.output
+    assert f"doe, profile quick: done\n counted\n       0\nresults: {results / 'published' / 'doe'}" in outcome.output
+    assert (results / "published" / "doe" / "command.txt").read_text() == "serkit reproduce doe\n"
+    assert "takes no corpus" in serkit("papers", "doe").output
+    assert "A made-up one\n  notebook" in serkit("papers").output, "nobody published it"
+    assert "no study of its own" in serkit("reproduce", "doe", "--plan").output
+
+
+def test_a_notebook_that_reads_the_results_of_others_is_as_old_as_these(companion):
+    parameters = {"profile": "quick", "corpus": "iemocap", "root": "", "strict": True, "out": "", "stored": ""}
+    results = companion(["iemocap"], **parameters) / "iemocap-miniature"
+    outcome = serkit("reproduce", "doe")
+    assert outcome.exit_code == 0, outcome.output
+    assert "doe on the iemocap miniature, profile quick: done\n counted\n" in outcome.output
+    executed = results / "doe" / "notebook.ipynb"
+    assert f'stored = \\"{results}\\"' in executed.read_text()
+    assert "Everything here is of: iemocap miniature (synthetic speech)." in executed.read_text()
+    assert (results / "doe" / "command.txt").read_text() == "serkit reproduce doe --corpus iemocap\n"
+
+    def runs_again():
+        before = executed.stat().st_mtime_ns
+        assert serkit("reproduce", "doe").exit_code == 0
+        return executed.stat().st_mtime_ns != before
+
+    assert not runs_again()
+    (results / "li2018" / "tables").mkdir(parents=True)
+    (results / "li2018" / "tables" / "scores.csv").write_text("UA\n50\n")
+    assert runs_again()
+    assert not runs_again()
 
 
 def test_the_module_of_the_command_runs_too():
@@ -232,7 +307,7 @@ def test_the_module_of_the_command_runs_too():
 
 def test_lists():
     listed = serkit("papers").output
-    assert all(paper.title in listed and paper.notebook in listed for paper in papers.PAPERS.values())
+    assert all(paper.title in listed and paper.notebook in listed for paper in NOTEBOOKS)
     listed = serkit("corpora").output
     assert all(corpora.module(name).LICENCE in listed for name in corpora.NAMES)
 

@@ -236,7 +236,7 @@ def test_a_value_of_ones_own_has_its_place(jupyter):
     assert jupyter.run(PARAMETERS, BEGIN, "name = 'Anna'\nlabel_smoothing = 0.1", BEGIN) is None
 
 
-@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+@pytest.mark.parametrize("paper", [*papers.PAPERS.values(), *papers.COMPANIONS.values()], ids=lambda paper: paper.key)
 def test_no_cell_of_a_notebook_reads_as_a_mistake(paper):
     """Its own cells, run in order and then begun again; and none sets a parameter after the notebook has begun."""
     cells = nbformat.read(notebooks._path_of(paper), as_version=4).cells

@@ -86,7 +86,7 @@ def test_a_wheel_holds_modules_papers_and_notebooks(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
     data = [path for suffix in ("py", "toml", "csv") for path in (ROOT / "serkit").rglob(f"*.{suffix}")]
     assert {path.relative_to(ROOT).as_posix() for path in data} <= held
-    assert {f"serkit/_notebooks/{paper.notebook}" for paper in papers.PAPERS.values()} <= held
+    assert {f"serkit/_notebooks/{paper.notebook}" for paper in (papers.PAPERS | papers.COMPANIONS).values()} <= held
     assert wheel.name.startswith(f"serkit-{serkit.__version__}-")
     assert not [name for name in held if name.startswith(("tests/", "results/", "build/"))]
 

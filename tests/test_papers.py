@@ -15,6 +15,7 @@ TABLES = {
     "li2018": [1],
     "zhao2018": [1, 2, 3, 4],
 }
+NOTEBOOKS = [*papers.PAPERS.values(), *papers.COMPANIONS.values()]
 ALL = [(paper, number) for paper, numbers in TABLES.items() for number in numbers]
 
 # Typed from the papers by hand, apart from the files: paper, table, row, metric, value.
@@ -171,7 +172,7 @@ def kind(value):
     return {type(item) for item in value} if isinstance(value, list) else type(value)
 
 
-@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+@pytest.mark.parametrize("paper", NOTEBOOKS, ids=lambda paper: paper.key)
 def test_parameters_are_those_of_the_notebook(paper):
     defaults = notebooks.parameters(paper)
     assert list(paper.parameters) == list(defaults), "all of them, in the notebook's order"
@@ -196,7 +197,7 @@ def test_what_a_parameter_affects_is_in_the_paper(paper):
 def test_one_name_is_one_thing_in_all_papers():
     """`hop` is in seconds everywhere, and no parameter has one unit here and another there."""
     known = {}
-    for paper in papers.PAPERS.values():
+    for paper in NOTEBOOKS:
         assert not {"stop_after", "folds", "groups", "shift"} & set(paper.parameters)
         for name in set(paper.parameters) - {"batch_size"}:  # of whatever a batch holds
             assert paper.parameters[name].unit == known.setdefault(name, paper.parameters[name].unit), name
@@ -252,7 +253,7 @@ def test_a_value_out_of_bounds(limits, value, message):
         papers.Parameter("hop", "s", "paper", {}, **limits).bounded(value)
 
 
-@pytest.mark.parametrize("paper", papers.PAPERS.values(), ids=lambda paper: paper.key)
+@pytest.mark.parametrize("paper", NOTEBOOKS, ids=lambda paper: paper.key)
 def test_the_values_of_the_notebook_are_within_the_bounds(paper):
     for name, value in notebooks.parameters(paper).items():
         assert paper.parameters[name].bounded(value) == value

@@ -32,6 +32,9 @@ parameter of the notebook:
 
 A new paper is a new folder: nothing else lists them.
 
+**companions/** has further notebooks, of no single paper: a folder each, with a ``paper.toml`` and no table. An empty
+`own` means that the notebook takes no corpus.
+
 **cited.csv** has results of other papers that ours are shown beside (`cited`): the corpus, its classes and the division
 that they are of, the system, and where the number stands.
 """
@@ -130,7 +133,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Paper:
-    """A paper and its notebook.
+    """A paper and its notebook; or a companion, a notebook of no single paper.
 
     Attributes:
         key: short name.
@@ -138,7 +141,8 @@ class Paper:
         authors: of the paper.
         venue: where and when it appeared.
         notebook: file name in ``notebooks/``.
-        own: the corpora of the paper's results; the first one's miniature is used when no corpus is named.
+        own: the corpora of the paper's results; the first one's miniature is used when no corpus is named. None for a
+            companion that takes no corpus.
         needs: the columns that any corpus must have; "partition or gender" where one of two will do.
         parameters: of the notebook, by name.
         folder: with the paper's tables.
@@ -159,8 +163,8 @@ class Paper:
 
     @property
     def corpus(self) -> str:
-        """The corpus that is meant when none is named."""
-        return self.own[0]
+        """The corpus that is meant when none is named; nothing for a notebook that takes none."""
+        return self.own[0] if self.own else ""
 
 
 def _discover(folder: Path) -> dict[str, Paper]:
@@ -173,12 +177,12 @@ def _discover(folder: Path) -> dict[str, Paper]:
 
 
 def find(key: str) -> Paper:
-    """Return a paper.
+    """Return a paper or a companion.
 
     Raises:
         SerkitError: there is none of that key.
     """
-    return PAPERS[one_of(key, PAPERS, "paper")]
+    return (PAPERS | COMPANIONS)[one_of(key, PAPERS | COMPANIONS, "paper")]
 
 
 def profile_values(paper: Paper, profile: str) -> dict[str, Any]:
@@ -312,3 +316,4 @@ def _parameter(path: Path, name: str, given: dict[str, Any]) -> Parameter:
 
 
 PAPERS = _discover(Path(__file__).parent)
+COMPANIONS = _discover(Path(__file__).parent / "companions")
