@@ -7,20 +7,19 @@ form a group, and within a group everything is compared on the same utterances, 
   where one name stands for different predictions, the study's name is added.
 * Scores of different kinds (probabilities, log probabilities, logits, margins of an SVM) become shares that add up to 1
   (`shares`), with nothing fitted to anything.
-* What an ensemble consists of is fixed before its score is looked at; the best single model is not, and `chosen_elsewhere`
-  is what choosing it by other speakers gives.
+* What an ensemble consists of is fixed before its score is looked at; the best single model is not, and
+  `chosen_elsewhere` is what choosing it by other speakers gives.
 """
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from serkit import files, metrics, splits
-from serkit.baselines import MAJORITY
+from serkit import files, metrics, splits, statistics
 from serkit.errors import SerkitError
 from serkit.splits import Fold
 
@@ -32,6 +31,17 @@ _KNOWN = {
     "id", "speaker", "label", "predicted", "side", "model", "fold", "seed", "dataset", "reported", "kind", "setting",
     "share", "labels", "rating", "valence", "activation", "expected", "frame", "dimension", "study", "studies",
 }  # fmt: skip
+COLUMNS = [
+    "id",
+    "speaker",
+    "label",
+    "predicted",
+    "fold",
+    "seed",
+    "kind",
+    "model",
+    "study",
+]  # of a group, and the classes
 _APART = ("setting", "share", "labels")  # what tells the rows of one model apart, besides its name
 _TOLERANCE = 1e-3  # of shares that were written with five digits
 
@@ -44,7 +54,8 @@ class Study:
         name: of its folder, and of the data set where it has several.
         folder: with predictions and tables.
         kind: "classes", "ratings" or "trajectories".
-        predictions: of tested utterances (all sides, of trajectories), with the columns kind and seed.
+        predictions: of tested utterances or recordings (of development, where test labels are withheld), with the
+            columns kind and seed; ratings and trajectories have the column dimension too.
         classes: that each have a column of scores; empty where predictions are no classes.
     """
 
@@ -53,6 +64,11 @@ class Study:
     kind: str
     predictions: pd.DataFrame
     classes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, str]:
+        """The columns with what is true and what is predicted; of ratings, the mean of the predicted distribution."""
+        return ("valence", "expected") if self.kind == RATINGS else ("label", "predicted")
 
     @property
     def paper(self) -> str:
@@ -65,6 +81,7 @@ class Group:
     """Studies with the same classes.
 
     Attributes:
+        name: how many classes there are, and which of several groups with as many it is: "4 classes", "4 classes b".
         classes: in the order of their names.
         predictions: one row an utterance, model and seed, of the utterances that all models have predicted; columns
             id, speaker, label, predicted, fold, seed, kind, model (each name once), study (all that have it), and one a
@@ -72,14 +89,10 @@ class Group:
         protocol: one row a study: what it tested and what of that is compared.
     """
 
+    name: str
     classes: tuple[str, ...]
     predictions: pd.DataFrame
     protocol: pd.DataFrame
-
-    @property
-    def name(self) -> str:
-        """How many classes there are, and which."""
-        return f"{len(self.classes)} classes: {', '.join(self.classes)}"
 
     def models(self, *kinds: str) -> dict[str, pd.DataFrame]:
         """Predictions of each model, of these kinds, or of all."""
@@ -110,11 +123,14 @@ def _read(folder: Path) -> list[Study]:
     table = table.assign(**{name: table.get(name, value) for name, value in (("kind", "network"), ("seed", 0))})
     table = table[table["kind"] != LEAK]
     if "frame" in table:
-        return [Study(folder.name, folder, TRAJECTORIES, table)]
+        tested = table[table["side"] == "test"] if (table["side"] == "test").any() else table
+        linear = tested["model"].str.startswith("linear")
+        return [Study(folder.name, folder, TRAJECTORIES, tested.assign(kind=np.where(linear, "baseline", "network")))]
     side = table["side"] if "side" in table else pd.Series(np.nan, table.index)
     table = table[side.isna() | (side == "test")].reset_index(drop=True)
     if "valence" in table and "label" not in table:
-        return [Study(folder.name, folder, RATINGS, _named_apart(table))] if len(table) else []
+        table = _named_apart(table).assign(dimension="valence", kind=table["kind"].replace({"target": "network"}))
+        return [Study(folder.name, folder, RATINGS, table)] if len(table) else []
     parts = dict(list(table.groupby("dataset", sort=True))) if "dataset" in table else {"": table}
     studies = []
     for dataset, part in parts.items():
@@ -145,15 +161,21 @@ def grouped(studies: Iterable[Study]) -> list[Group]:
     for study in studies:
         if study.kind == CLASSES:
             by_classes.setdefault(study.classes, []).append(study)
-    return [_group(classes, found) for classes, found in sorted(by_classes.items())]
+    groups, counts = [], dict.fromkeys(map(len, by_classes), 0)
+    for classes in sorted(by_classes, key=lambda names: (len(names), names)):
+        letter = " " + chr(ord("a") + counts[len(classes)])
+        counts[len(classes)] += 1
+        groups.append(_group(f"{len(classes)} classes{letter * (letter != ' a')}", classes, by_classes[classes]))
+    return groups
 
 
-def _group(classes: tuple[str, ...], studies: list[Study]) -> Group:
-    tested = {study.name: set(study.predictions["id"]) for study in studies}
-    common: set[str] = set()
+def _group(name: str, classes: tuple[str, ...], studies: list[Study]) -> Group:
+    # With the label: what one study merges into a class may be another's class of its own.
+    tested = {one.name: set(zip(one.predictions["id"], one.predictions["label"], strict=True)) for one in studies}
+    common: set[tuple[str, str]] = set()
     for study in sorted(studies, key=lambda one: -len(tested[one.name])):
         common = common & tested[study.name] or (common or tested[study.name])
-    compared = [study for study in studies if common <= tested[study.name]]
+    compared, ids = [study for study in studies if common <= tested[study.name]], {one for one, _ in common}
     parts, reference = [], None
     rows = []
     for study in studies:
@@ -162,22 +184,19 @@ def _group(classes: tuple[str, ...], studies: list[Study]) -> Group:
         folds = _folds(one)
         inside = study in compared
         reference = folds if reference is None and inside else reference
-        same = inside and folds.reindex(sorted(common)).equals(reference.reindex(sorted(common)))
+        same = inside and folds.reindex(sorted(ids)).equals(reference.reindex(sorted(ids)))
         rows.append(
             {
                 "study": study.name, "utterances": len(tested[study.name]), "speakers": one["speaker"].nunique(),
                 "folds": one["fold"].nunique(), "seeds": one["seed"].nunique(),
                 "tested twice or more": int(table.duplicated(["kind", "model", "seed", "id"]).any()),
-                "compared": len(common) if inside else 0, "same folds": "yes" if same else "no" if inside else "",
+                "compared": len(ids) if inside else 0, "same folds": "yes" if same else "no" if inside else "",
             }
         )  # fmt: skip
         if inside:
-            one = one.assign(fold=one["id"].map(folds))[one["id"].isin(common)]
-            parts.append(one.assign(study=study.name)[[*_COLUMNS, *classes]])
-    return Group(classes, _named_once(pd.concat(parts, ignore_index=True)), pd.DataFrame(rows))
-
-
-_COLUMNS = ["id", "speaker", "label", "predicted", "fold", "seed", "kind", "model", "study"]
+            one = one.assign(fold=one["id"].map(folds))[one["id"].isin(ids)]
+            parts.append(one.assign(study=study.name)[[*COLUMNS, *classes]])
+    return Group(name, classes, _named_once(pd.concat(parts, ignore_index=True)), pd.DataFrame(rows))
 
 
 def _folds(table: pd.DataFrame) -> pd.Series:
@@ -200,6 +219,30 @@ def _named_once(table: pd.DataFrame) -> pd.DataFrame:
             name = model if len(contents) == 1 else f"{model} ({studies[0]})"
             found.append(same[0].assign(model=name, study=", ".join(studies)))
     return pd.concat(found, ignore_index=True)
+
+
+def common_protocol(utterances: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, object]]:
+    """The settings that make the categorical papers test the same speakers in the same folds.
+
+    Where the corpus has folds of its own, these; where it has a partition, that; else its sessions, of which zhao2018
+    tests one speaker at a time. A corpus with none of them has no common folds, and the papers' own are taken.
+
+    Args:
+        utterances: a corpus table.
+        classes: labels.
+
+    Returns:
+        Paper -> parameters of its notebook.
+    """
+    found: dict[str, dict[str, object]] = {"tao2018": {}, "li2018": {"fold_limit": 0}, "zhao2018": {"fold_limit": 0}}
+    if "fold" in utterances and utterances["fold"].notna().all():
+        found = {paper: one | {"split": "folds"} for paper, one in found.items()}
+    elif not ("partition" in utterances and utterances["partition"].notna().any()):
+        sessions = len(utterances["session"].unique())
+        if sessions > 1 and utterances["session"].notna().all():
+            found["tao2018"] |= {"split": "sessions"}
+            found["li2018"] |= {"split": "speakers", "speaker_groups": sessions}
+    return {paper: one | {"classes": list(classes)} for paper, one in found.items()}
 
 
 def shares(scores: np.ndarray) -> np.ndarray:
@@ -307,6 +350,34 @@ def chosen_elsewhere(models: dict[str, pd.DataFrame], metric: Callable = metrics
         seeds = [one for _, one in table[of == fold].groupby("seed")]
         found += [seeds[seed % len(seeds)].assign(seed=seed) for seed in range(most)]
     return pd.concat(found, ignore_index=True), names
+
+
+def differences(
+    pairs: dict[tuple, tuple[pd.DataFrame, pd.DataFrame]], names: Sequence[str], expected: float = 1.0
+) -> pd.DataFrame:
+    """UA of two models each, their difference, and Holm's correction for as many questions as there are pairs.
+
+    Args:
+        pairs: what a pair is called -> the first model's predictions and the second one's.
+        names: of the columns with what a pair is called.
+        expected: 1.0 where the question is whether the first one is better, -1.0 where it is whether it is worse.
+
+    Returns:
+        One row a pair: the names, UA and "UA beside" (percent), difference, low and high (points), p, p Holm, verdict
+        (by p Holm and the interval) and why it is undecided.
+    """
+    rows, found = [], []
+    for name, (first, second) in pairs.items():
+        gap = statistics.paired_difference(first, second)
+        scores = [statistics.interval(one).value for one in (first, second)]
+        rows.append([*name, *np.round(100 * np.array([*scores, gap.difference, gap.low, gap.high]), 2), gap.p])
+        found.append(gap)
+    table = pd.DataFrame(rows, columns=[*names, "UA", "UA beside", "difference", "low", "high", "p"])
+    corrected = statistics.holm(table["p"].to_numpy(float))
+    said = [statistics.verdict(expected, replace(gap, p=p)) for gap, p in zip(found, corrected, strict=True)]
+    table["p Holm"] = corrected.round(5)
+    table["verdict"], table["why"] = [one for one, _ in said], [why.replace("p = ", "p Holm = ") for _, why in said]
+    return table.round({"p": 5})
 
 
 def decisions(models: dict[str, pd.DataFrame], classes: Sequence[str]) -> tuple[pd.DataFrame, np.ndarray]:
@@ -483,7 +554,7 @@ def unseen_sentences(folds: Sequence[Fold], utterances: pd.DataFrame, groups: in
     for fold in folds:
         for number in range(groups):
             trained, tested = (
-                tuple(name for name in side if (group[name] == number) is kept)
+                tuple(name for name in side if (group[name] == number) == kept)
                 for side, kept in (((*fold.train, *fold.validation), False), (fold.test, True))
             )
             if tested:

@@ -263,13 +263,13 @@ def all_pairs(
     mean = {name: part.mean(axis=1) for name, part in parts.items()}
     gaps = np.stack([mean[first] - mean[second] for first, second in zip(table["first"], table["second"], strict=True)])
     table["p"] = _sign_flips(gaps) if np.isfinite(table["low"]).all() else np.nan
-    table["p Holm"] = _holm(table["p"].to_numpy())
+    table["p Holm"] = holm(table["p"].to_numpy())
     why = next(iter(sides.values())).why
     found = [
         verdict(1.0, Difference(row.difference, row.low, row.high, p, everyone.size, why, (1, 1)))
         for row, p in zip(table.itertuples(), table["p Holm"], strict=True)
     ]
-    table[["verdict", "why"]] = pd.DataFrame(found, index=table.index)
+    table[["verdict", "why"]] = [[said, reason.replace("p = ", "p Holm = ")] for said, reason in found]
     return table
 
 
@@ -443,10 +443,15 @@ def _sign_flips(gaps: np.ndarray) -> np.ndarray:
     return np.array(p)
 
 
-def _holm(p: np.ndarray) -> np.ndarray:
-    """Holm's correction: the least p times their number, the next one times one less, never falling again, at most 1.
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's correction (1979) of several p values: the chance of any false finding stays at the level.
 
-    >>> _holm(np.array([0.01, 0.5, 0.02]))
+    The least one is multiplied by their number, the next one by one less, and so on; never falling again, at most 1.
+
+    Args:
+        p: shape (tests,).
+
+    >>> holm(np.array([0.01, 0.5, 0.02]))
     array([0.03, 0.5 , 0.04])
     """
     order = np.argsort(p, kind="stable")
