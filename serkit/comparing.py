@@ -470,7 +470,8 @@ def costs(study: Study) -> pd.DataFrame:
                         "MiB": part["memory"].max(),
                     }
                 )  # fmt: skip
-    return pd.DataFrame(rows, columns=["study", "model", "runs", "weights", "s a run", "s in all", "MiB"])
+    numbers = ["weights", "s a run", "s in all", "MiB"]
+    return pd.DataFrame(rows, columns=["study", "model", "runs", *numbers]).astype(dict.fromkeys(numbers, float))
 
 
 def _peak(run: Path) -> float:
