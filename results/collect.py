@@ -18,8 +18,10 @@ from pathlib import Path
 import pandas as pd
 from sklearn.metrics import balanced_accuracy_score
 
+from serkit import stamps
+
 HERE = Path(__file__).parent
-KEPT = ("tables", "figures", "predictions.csv.gz", "command.txt")
+KEPT = set(stamps.RESULTS + stamps.SINGLE) - {"notebook.ipynb"}
 READMES = (HERE / "README.md", HERE.parent / "README.md")
 FIVE = "Accuracy (5 class)"  # unweighted, as chang2017 names it
 KINDS = {"classes": "UA pooled", "ratings": "measure", "trajectories": "CCC"}  # by a column of their scores
@@ -38,20 +40,21 @@ def collect(store: Path, names: dict[str, str]) -> list[Path]:
         study = stamp.parent
         corpus, variant = study.parent.name, study.parent.parent.relative_to(store).name
         folder = HERE / names.get(corpus, corpus) / "_".join(filter(None, (study.name, variant)))
+        new = folder.with_name(f"{folder.name}.new")  # what is there goes when all of this has come
+        shutil.rmtree(new, ignore_errors=True)
+        new.mkdir(parents=True)
+        for path in (path for path in study.iterdir() if path.name in KEPT):
+            shutil.copytree(path, new / path.name) if path.is_dir() else shutil.copy2(path, new)
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for name in KEPT:
-            if (study / name).is_dir():
-                shutil.copytree(study / name, folder / name)
-            elif (study / name).is_file():
-                shutil.copy2(study / name, folder / name)
+        new.rename(folder)
         found.append(folder)
     return found
 
 
 def studies() -> list[Path]:
-    """The folders of all committed studies."""
-    return sorted(path.parent for path in HERE.glob("*/*/command.txt") if not path.parts[-3].endswith("-miniature"))
+    """The folders of all committed studies of papers; the other notebooks' results make no claim."""
+    found = sorted(path.parents[1] for path in HERE.glob("*/*/tables/claims.csv"))
+    return [folder for folder in found if not folder.parent.name.endswith("-miniature")]
 
 
 def shown(value: float, digits: int = 1) -> str:

@@ -351,6 +351,9 @@ def _prepared(
     Returns:
         The paper, its corpus and root, the folder of the results, and the values of all parameters.
     """
+    # The notebook runs in the folder of its results.
+    places = {name for name in given if name.endswith("_root") or name == stamps.STORED}
+    given |= {name: str(Path(given[name]).resolve()) for name in places if given[name]}
     paper = find(key)
     if not paper.own:
         folder = _folder_of_results(out, "", False, key)
@@ -363,9 +366,6 @@ def _prepared(
         raise SerkitError(f"there is no {root}; how to get {corpus}: {module(corpus).HOW_TO_GET}")
     folder = _folder_of_results(out, corpus, not root or (Path(root) / MARKER).is_file(), key)
     root = str(Path(root).resolve()) if root else ""
-    # The notebook runs in the folder of its results.
-    places = {name for name in given if name.endswith("_root") or name == stamps.STORED}
-    given |= {name: str(Path(given[name]).resolve()) for name in places if given[name]}
     values = resolve(paper, profile, {**given, "corpus": corpus, "root": root, "out": str(folder)})
     if stamps.STORED in values:
         values[stamps.STORED] = values[stamps.STORED] or str(folder.parent)

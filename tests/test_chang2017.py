@@ -24,6 +24,7 @@ from notebook_checks import (
     definitions,
     run_cell,
     table,
+    undrawn,
 )
 
 from serkit import audio, corpora, notebooks, papers, planning
@@ -618,7 +619,8 @@ def test_a_search_fills_table_1_and_the_study_takes_what_it_found(searched):
 
 def test_a_search_alone_changes_table_1_and_nothing_else(searched, tmp_path_factory):
     given = ONE | {"search": 1, "search_filters": [4, 8]}
-    folder = notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("aside"), **given)
+    with undrawn():
+        folder = notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("aside"), **given)
     (settings,) = table(folder, "settings").to_dict("records")
     expected = {"crop width": 32, "learning rate": 0.001, "batch size": 16, "filter size": 5, "filters": 4}
     assert settings == {"model": "BasicCNN"} | expected

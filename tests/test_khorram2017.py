@@ -15,6 +15,7 @@ from notebook_checks import (
     definitions,
     run_cell,
     table,
+    undrawn,
 )
 
 import serkit.layers  # noqa: F401  (before a model with them is read)
@@ -477,7 +478,8 @@ def test_own_recordings_with_test_labels_at_another_rate(tmp_path, random):
     pd.DataFrame(rows).to_csv(tmp_path / "recordings.csv", index=False)
     given = {"dimensions": ["interest"], "down_widths": [4], "models": ["Down/Up"], "filter_lengths": [2], "seeds": 2}
     root, out = str(tmp_path / "recordings.csv"), tmp_path / "out"
-    folder = notebooks.execute("khorram2017", "continuous", root, "smoke", out, seconds=0.0, **given)
+    with undrawn():
+        folder = notebooks.execute("khorram2017", "continuous", root, "smoke", out, seconds=0.0, **given)
     scores = table(folder, "scores").set_index(["model", "side"])
     lines = ("linear, single frames", "linear, shifted labels", "linear, shifted, 5 s mean")
     assert scores.index.tolist() == [(model, side) for model in (*lines, "Down/Up") for side in ("dev", "test")]

@@ -1,6 +1,10 @@
 """How the package hangs together: imports point one way, and the names it offers are counted."""
 
 import ast
+import importlib
+import inspect
+import re
+import types
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -138,3 +142,41 @@ def test_every_public_name_says_what_it_does():
         for node in tree.body:
             if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
                 assert ast.get_docstring(node), f"{name}.{node.name} has no docstring"
+
+
+LIBRARIES = {"keras", "numpy", "torch"}
+
+
+def test_names_in_docstrings_are_there():
+    """A name with a dot between single backticks, such as `splits.by_fold`, is one of ours or a library's."""
+    loaded = {name.removeprefix("serkit."): importlib.import_module(name) for name in modules()}
+    classes = {name: item for one in loaded.values() for name, item in vars(one).items() if isinstance(item, type)}
+    missing = []
+    for name, module in loaded.items():
+        known = {**classes, **loaded, **vars(module)}
+        for text in docstrings(module):
+            names = [dotted.removeprefix("serkit.") for dotted in re.findall(r"(?<!`)`([\w.]+\.\w+)`(?!`)", text)]
+            missing += [f"{name}: {dotted}" for dotted in names if not is_there(dotted, known)]
+    assert not missing
+
+
+def docstrings(module: types.ModuleType) -> list[str]:
+    nodes = ast.walk(ast.parse(inspect.getsource(module)))
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    return [ast.get_docstring(node) or "" for node in nodes if isinstance(node, kinds)]
+
+
+def is_there(dotted: str, known: dict) -> bool:
+    """Whether the longest beginning that is known has the rest as attributes or, of a dataclass, as fields."""
+    parts = dotted.split(".")
+    if parts[0] in LIBRARIES:
+        return True
+    count = next((count for count in range(len(parts), 0, -1) if ".".join(parts[:count]) in known), 0)
+    found = known.get(".".join(parts[:count]))
+    for part in parts[count:]:
+        if part in getattr(found, "__annotations__", {}):
+            return True
+        if not hasattr(found, part):
+            return False
+        found = getattr(found, part)
+    return count > 0

@@ -21,6 +21,7 @@ from notebook_checks import (
     definitions,
     run_cell,
     table,
+    undrawn,
 )
 from sklearn import metrics as reference
 
@@ -79,7 +80,8 @@ def marked(tmp_path_factory, iemocap_miniature):
         signal, rate = audio.read(path)
         audio.write(path, random.uniform(-0.9, 0.9, len(signal)), rate)
     out = tmp_path_factory.mktemp("marked results")
-    return notebooks.execute("zhao2018", root=str(root), profile="smoke", out=out, models=[PROPOSED])
+    with undrawn():
+        return notebooks.execute("zhao2018", root=str(root), profile="smoke", out=out, models=[PROPOSED])
 
 
 @pytest.fixture(scope="module", params=["cheavd", "iemocap"])

@@ -3,7 +3,7 @@
 How the challenge laid its files out is not public, so the root is a CSV file of the user's own, UTF-8, with the columns
 path, label and partition (or split), and optionally id, speaker, gender and text; or a folder with such a file,
 cheavd.csv. Relative paths are relative to the CSV file. Labels are English or Chinese words (`WORDS`), partitions too
-(`csv_files.PARTITION_WORDS`). A test row may be without a label: the challenge withheld them.
+(`corpora.csv_files.PARTITION_WORDS`). A test row may be without a label: the challenge withheld them.
 
 Facts: 7030 utterances, 4917 to train, 707 to validate and 1406 to test, in eight classes of which neutral is the
 largest and disgusted the smallest (Zhao et al. 2018, Table 1, which `check` compares a copy with). The text of that
