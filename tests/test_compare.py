@@ -470,3 +470,15 @@ def test_nothing_stored_is_said(tmp_path, stored, monkeypatch):
     first = comparing.read(stored, other.parent)
     assert len([study for study in first if study.name == "li2018"]) == 1, "the first folder's"
     assert set(first[1].predictions["model"]) == {"CNN", SVM, OWN, "majority class"}
+
+
+def test_the_leaky_twins_honest_row_is_the_papers_own_baseline(tmp_path):
+    """On the committed reference runs, prediction by prediction: both then are one row."""
+    home = Path(__file__).parents[1] / "results" / "ravdess"
+    if not (home / "leaky_twin").is_dir():
+        pytest.skip("no reference run of leaky_twin")
+    for name in ("tao2018", "leaky_twin"):
+        (tmp_path / name).symlink_to(home / name)
+    (group,) = comparing.grouped(comparing.read(tmp_path))
+    assert group.models()["SVM on IS10"]["study"].unique().tolist() == ["tao2018, leaky_twin"]
+    assert (group.protocol["same folds"] == "yes").all()
