@@ -175,22 +175,23 @@ def linear_trajectory(
     training: Sequence[tuple[np.ndarray, np.ndarray]],
     tested: Sequence[np.ndarray],
     delays: Sequence[int] = (0,),
-    window: int = 1,
+    windows: Sequence[int] = (1,),
     smooth: int = 1,
-) -> tuple[list[np.ndarray], int]:
+) -> tuple[list[np.ndarray], int, int]:
     """Predict a trajectory by linear regression on the frames of its recording.
 
-    Raters are late: with a delay of d, what is said at a frame is rated d frames later.
+    Raters are late: with a delay of d, what is said at a frame is rated d frames later. Of delays and windows, the pair
+    is taken whose predictions have the highest CCC in training.
 
     Args:
         training: a recording each: features (frames, dims) and what to predict (frames,).
         tested: features of further recordings.
-        delays: in frames; the one whose predictions have the highest CCC in training is taken.
-        window: frames, centred, whose mean takes a frame's place; 1 takes frames as they are.
+        delays: in frames.
+        windows: frames, centred, whose mean takes a frame's place; 1 takes frames as they are.
         smooth: predictions, centred, whose mean takes a prediction's place; 1 takes predictions as they are.
 
     Returns:
-        Predictions (frames,) for each of `tested`, moved back by the delay; and the delay.
+        Predictions (frames,) for each of `tested`, moved back by the delay; the delay and the window.
 
     Raises:
         SerkitError: nothing to train on, features and targets of different lengths, or a window, running mean or delay
@@ -201,22 +202,27 @@ def linear_trajectory(
 
     if not training or any(len(frames) != len(target) for frames, target in training):
         raise SerkitError("trajectories need a recording or more, each with as many targets as frames")
-    if min(window, smooth) < 1 or not delays or min(delays) < 0:
+    if not len(windows) or min(*windows, smooth) < 1 or not len(delays) or min(delays) < 0:
         raise SerkitError(
-            f"a window and a running mean have 1 frame or more and a delay 0 or more; got {window}, {smooth} and "
-            f"{list(delays)}"
+            f"a window and a running mean have 1 frame or more and a delay 0 or more; got {list(windows)}, {smooth} "
+            f"and {list(delays)}"
         )
 
     def mean(values: np.ndarray, frames: int) -> np.ndarray:
         return uniform_filter1d(np.asarray(values, np.float64), frames, axis=0, mode="nearest")
 
-    inputs = [mean(frames, window) for frames, _ in training]
     targets = [np.concatenate([_earlier(target, delay) for _, target in training]) for delay in delays]
-    fitted = LinearRegression().fit(np.concatenate(inputs), np.stack(targets, axis=1))  # one line for each delay
-    predicted = np.concatenate([mean(fitted.predict(one), smooth) for one in inputs])
-    best = int(np.argmax([metrics.ccc(*pair) for pair in zip(targets, predicted.T, strict=True)]))
-    tracks = [mean(fitted.predict(mean(frames, window))[:, best], smooth) for frames in tested]
-    return [_earlier(one, -delays[best]) for one in tracks], delays[best]
+    highest, best = -np.inf, None
+    for window in windows:
+        inputs = [mean(frames, window) for frames, _ in training]
+        fitted = LinearRegression().fit(np.concatenate(inputs), np.stack(targets, axis=1))  # one line for each delay
+        predicted = np.concatenate([mean(fitted.predict(one), smooth) for one in inputs])
+        agreement = [metrics.ccc(*pair) for pair in zip(targets, predicted.T, strict=True)]
+        if max(agreement) > highest:
+            highest, best = max(agreement), (fitted, int(np.argmax(agreement)), window)
+    fitted, place, window = best
+    tracks = [mean(fitted.predict(mean(frames, window))[:, place], smooth) for frames in tested]
+    return [_earlier(one, -delays[place]) for one in tracks], delays[place], window
 
 
 def _earlier(values: np.ndarray, frames: int) -> np.ndarray:

@@ -8,6 +8,10 @@ import pandas as pd
 from serkit.errors import SerkitError
 
 _ARROW_ROOM, _MOST_GROWTH = 12, 1.5  # points between two boxes; of a figure
+_FEW_RUNS = 5  # of a model, that are drawn one by one
+_END_OF_A_RUN = "end of a run"
+_MIDDLE_HALF = "the middle half of a model's runs"
+_AFTER_AN_END = "some runs have ended, and count with their last value"
 _RUN_COLUMNS = ("dataset", "dimension", "setting", "share", "fold", "seed")
 # Okabe and Ito (2008): eight colours that remain apart under every common colour-vision deficiency.
 COLOURS = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]
@@ -154,16 +158,25 @@ def confusions(matrices: dict[str, pd.DataFrame]):
     return figure
 
 
-def learning_curves(histories: pd.DataFrame, measures: dict[str, str]):
-    """One panel a measure: a thin line a run, and each model's mean as far as all its runs went.
+def learning_curves(
+    histories: pd.DataFrame,
+    measures: dict[str, str],
+    along: tuple[str, str] = ("epoch", "epoch"),
+    columns: int = 0,
+):
+    """One panel a measure, a colour a model: the mean of its runs as a thick line, as far as all of them went.
 
-    A dot marks where a run has ended. Beyond the first of them there is no mean: it would be that of the runs that
-    are left, which are not the same ones.
+    Beyond the first end of a run there is no thick line: it would be the mean of the runs that are left, which are not
+    the same ones. A model of few runs (`_FEW_RUNS`) has a thin line for each, and a dot where it has ended. More would
+    hide one another: then a band holds the middle half of the runs, and the mean goes on as a thin line; in both a run
+    that has ended counts with its last value.
 
     Args:
         histories: of all runs; columns model, epoch, the measures, and fold, seed, dataset, dimension, setting or
             share where there are several.
         measures: column name -> axis label with unit.
+        along: the column that grows with the epochs, and its axis label.
+        columns: panels in a row; 0: all of them.
 
     Raises:
         SerkitError: an epoch occurs twice in a run, so that a column that tells runs apart is missing.
@@ -171,24 +184,47 @@ def learning_curves(histories: pd.DataFrame, measures: dict[str, str]):
     apart = ["model", *(name for name in _RUN_COLUMNS if name in histories)]
     if histories.duplicated([*apart, "epoch"]).any():
         raise SerkitError(f"epochs occur twice where only {', '.join(apart)} tell runs apart: plot one part at a time")
-    figure, ((*panels,),) = axes(columns=len(measures))
-    for axis, (column, label) in zip(panels, measures.items(), strict=True):
+    columns = columns or len(measures)
+    figure, panels = axes(columns=columns, rows=-(-len(measures) // columns), height=3.4)
+    for axis, (column, label) in zip(panels.flat, measures.items(), strict=False):
         for number, (model, part) in enumerate(histories.groupby("model", sort=False)):
-            colour = COLOURS[number % len(COLOURS)]
-            runs = [run.sort_values("epoch") for _, run in part.groupby(apart, sort=False)]
-            for run in runs:
-                axis.plot(run["epoch"], run[column], color=colour, linewidth=0.7, alpha=0.5 if len(runs) > 1 else 1)
-                axis.plot(run["epoch"].iloc[-1:], run[column].iloc[-1:], color=colour, marker="o", markersize=4)
-            common = min(run["epoch"].max() for run in runs)
-            mean = part[part["epoch"] <= common].groupby("epoch")[column].mean()
-            name = f"{model} (mean of {len(runs)} runs)" if len(runs) > 1 else model
-            axis.plot(mean.index, mean, color=colour, linewidth=2, label=name)
-        axis.set(xlabel="epoch", ylabel=label)
+            style = {"color": COLOURS[number % len(COLOURS)], "linestyle": ("-", "--")[number // len(COLOURS) % 2]}
+            _model_curve(axis, [run for _, run in part.groupby(apart, sort=False)], column, along[0], model, style)
+        axis.set(xlabel=along[1], ylabel=label)
         axis.spines[["top", "right"]].set_visible(False)
         axis.xaxis.get_major_locator().set_params(integer=True)
-    panels[0].plot([], [], color="0.4", marker="o", markersize=4, linestyle="none", label="end of a run")
-    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, ncols=2, loc="outside upper left")
+    for axis in panels.flat[len(measures) :]:
+        axis.set_visible(False)
+    handles, labels = panels.flat[0].get_legend_handles_labels()
+    named = dict(zip(labels, handles, strict=True))  # the same explanation for all models
+    explained = [name for name in (_END_OF_A_RUN, _MIDDLE_HALF, _AFTER_AN_END) if name in named]
+    names = [name for name in named if name not in explained] + explained
+    handles, across = [named[name] for name in names], max(columns, 2)
+    figure.legend(handles, names, frameon=False, ncols=across, loc="outside upper left")
     return figure
+
+
+def _model_curve(axis, runs: list[pd.DataFrame], column: str, along: str, model: str, style: dict) -> None:
+    """Draw one model's runs, or where they lie, and their mean."""
+    by_epoch = [run.set_index("epoch", drop=False) for run in runs]
+    table = pd.concat([run[column] for run in by_epoch], axis=1).sort_index()  # (epochs, runs)
+    places = pd.concat([run[along] for run in by_epoch]).groupby(level=0).mean()
+    common = min(run["epoch"].max() for run in runs)
+    if len(runs) <= _FEW_RUNS:
+        for run in (run.sort_values("epoch") for run in runs):
+            axis.plot(run[along], run[column], linewidth=0.7, alpha=0.5 if len(runs) > 1 else 1, **style)
+            axis.plot(run[along].iloc[-1:], run[column].iloc[-1:], color=style["color"], marker="o", markersize=4)
+        axis.plot([], [], color="0.4", marker="o", markersize=4, linestyle="none", label=_END_OF_A_RUN)
+    else:
+        held = table.ffill()
+        low, high = (held.quantile(share, axis=1) for share in (0.25, 0.75))
+        axis.fill_between(places, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        axis.plot(places, held.mean(axis=1), linewidth=0.8, **style)
+        axis.fill_between([], [], [], color="0.8", label=_MIDDLE_HALF)
+        axis.plot([], [], color="0.4", linewidth=0.8, label=_AFTER_AN_END)
+    mean = table.loc[:common].mean(axis=1)
+    name = f"{model} (mean of {len(runs)} runs)" if len(runs) > 1 else model
+    axis.plot(places.loc[:common], mean, linewidth=2, label=name, **style)
 
 
 def fold_spread(

@@ -280,7 +280,12 @@ class Results:
         return pd.DataFrame(added, columns=COMPARISON_COLUMNS).drop(columns=["paper", "why_not"])
 
     def confusions(
-        self, predictions: pd.DataFrame, labels: Sequence, models: Sequence[str] | None = None, name: str = "confusion"
+        self,
+        predictions: pd.DataFrame,
+        labels: Sequence,
+        models: Sequence[str] | None = None,
+        name: str = "confusion",
+        own: str = "",
     ) -> None:
         """Save and draw the models' confusion matrices, all folds and seeds together.
 
@@ -289,6 +294,8 @@ class Results:
             labels: the classes, in the order of rows and columns.
             models: which; default all.
             name: of the figure, and of the tables with the model's name behind it.
+            own: a model that is drawn alone with the one of the highest UA, whose title says how it was found; "" draws
+                all of them.
         """
         parts = dict(list(predictions.groupby("model", sort=False)))
         chosen = [model for model in models if model in parts] if models is not None else list(parts)
@@ -297,8 +304,17 @@ class Results:
         }
         for model, counts in matrices.items():
             self.table(f"{name}_{model}", counts.reset_index())
-        if matrices:
-            self.figure(name, plots.confusions(matrices))
+        drawn = matrices
+        if own in parts:
+            uas = {model: metrics.ua(parts[model]["label"], parts[model]["predicted"]) for model in matrices}
+            best, how = max(uas, key=uas.get), f"highest UA of {len(uas)} models,\nfound by these predictions"
+            drawn = (
+                {own: matrices[own], f"{best}\n{how}": matrices[best]}
+                if best != own
+                else {f"{own}\n{how}": matrices[own]}
+            )
+        if drawn:
+            self.figure(name, plots.confusions(drawn))
 
     def listen(self, row: pd.Series, seconds: float | None = None):
         """Return an audio player for a row of the corpus' table.

@@ -304,22 +304,25 @@ def with_validation(
 
 
 def sizes(folds: Sequence[Fold], utterances: pd.DataFrame) -> pd.DataFrame:
-    """Count what is on each side of each fold.
+    """Count what is on each side of each fold, and name its speakers.
 
     Args:
         folds: of one split.
         utterances: a corpus table with columns id and speaker.
 
     Returns:
-        One row a fold: fold, then utterances and speakers of train, validation and test.
+        One row a fold: fold, then the number of utterances and of speakers in train, validation and test, and the names
+        of the speakers in each, in alphabetical order with a blank between them.
     """
     speaker = utterances.set_index("id")["speaker"]
     rows = []
     for fold in folds:
         sides = {side: list(getattr(fold, side)) for side in ("train", "validation", "test")}
         counts = {side: len(ids) for side, ids in sides.items()}
-        speakers = {f"{side} speakers": speaker.loc[ids].nunique() for side, ids in sides.items()}
-        rows.append({"fold": fold.name} | counts | speakers)
+        people = {side: sorted(map(str, speaker.loc[ids].dropna().unique())) for side, ids in sides.items()}
+        speakers = {f"{side} speakers": len(names) for side, names in people.items()}
+        listed = {f"names in {side}": " ".join(names) for side, names in people.items()}
+        rows.append({"fold": fold.name} | counts | speakers | listed)
     return pd.DataFrame(rows)
 
 

@@ -185,13 +185,18 @@ def test_a_line_with_a_delay_is_found():
     rng = np.random.default_rng(0)
     frames = [rng.normal(size=(200, 3)) for _ in range(3)]
     targets = [np.concatenate([np.ones(7), 2 * one[:-7, 1] + 1]) for one in frames]  # rated seven frames later
-    found, delay = baselines.linear_trajectory(list(zip(frames, targets, strict=True))[:2], frames[2:], range(12))
-    assert delay == 7
+    found, *chosen = baselines.linear_trajectory(
+        list(zip(frames, targets, strict=True))[:2], frames[2:], range(12), [1, 5]
+    )
+    assert chosen == [7, 1]
     np.testing.assert_allclose(found[0][7:], targets[2][7:], atol=0.3)
     smooth = [np.convolve(np.pad(one[:, 0], 2, "edge"), np.ones(5) / 5, "valid") for one in frames]
-    found, _ = baselines.linear_trajectory(list(zip(frames, smooth, strict=True))[:2], frames[2:], window=5)
+    found, *chosen = baselines.linear_trajectory(
+        list(zip(frames, smooth, strict=True))[:2], frames[2:], range(3), windows=[1, 3, 5, 9]
+    )
+    assert chosen == [0, 5]
     np.testing.assert_allclose(found[0], smooth[2], atol=1e-9)
-    for wrong in ({"window": 0}, {"smooth": 0}, {"delays": [-1]}):
+    for wrong in ({"windows": [1, 0]}, {"windows": []}, {"smooth": 0}, {"delays": [-1]}):
         with pytest.raises(SerkitError, match="a window and a running mean have 1 frame or more"):
             baselines.linear_trajectory([(frames[0], targets[0])], frames, **wrong)
     with pytest.raises(SerkitError, match="as many targets as frames"):
@@ -206,7 +211,7 @@ def test_a_running_mean_helps_where_frames_are_noisy():
     training = list(zip(frames, late, strict=True))[:4]
     plain, smooth = (baselines.linear_trajectory(training, frames[4:], [0, 10], smooth=size) for size in (1, 25))
     assert plain[1] == smooth[1] == 10
-    agreement = [metrics.ccc(np.concatenate(late[4:]), np.concatenate(found)) for found, _ in (plain, smooth)]
+    agreement = [metrics.ccc(np.concatenate(late[4:]), np.concatenate(found)) for found, *_ in (plain, smooth)]
     assert agreement[1] > agreement[0] + 0.05
     np.testing.assert_allclose(smooth[0][0][100], plain[0][0][88:113].mean())
 

@@ -326,7 +326,7 @@ def test_comparisons_of_the_paper(folder):
     paper = found[found["made_by"] == "paper"]
     assert len(paper) == 4 * 3 + 3, "the paper speaks of regression, too"
     assert set(found.drop(paper.index).index) == {
-        (model, "SVM on spectrogram", name) for model in MODELS for name in measures
+        (model, "SVM on spectrogram", name) for model in (*MODELS, "BasicCNN, regression") for name in measures
     }
     assert set(found["verdict"]) == {"undecided"}, "one speaker"
     assert "BasicDCGAN better than BasicCNN, Accuracy (5 class)" in (folder / "notebook.ipynb").read_text()
@@ -886,6 +886,7 @@ def test_a_learning_rate_that_diverges_is_named(space):
         ({"shares": [0.5, 2.0]}, r"^parameter shares, each item, is from 0 to 1; got \[0.5, 2.0\]"),
         ({"evenness": 1.5}, r"^parameter evenness is from 0 to 1; got 1.5"),
         ({"models": ["BasicCNN"] * 4}, "^BasicCNN, BasicCNN, BasicCNN, BasicCNN: one of them is named twice"),
+        ({"baseline_features": ["IS9"]}, r"^unknown kind of features of a baseline 'IS9'"),
         ({"bands": "bark"}, r"^unknown bands 'bark'; valid: linear, mel"),
         ({"search_filters": [90, 32]}, "^search_filters is the least and the greatest number of filters"),
         ({"unlabelled": "librispeech"}, r"^where is librispeech\? Give unlabelled_root"),

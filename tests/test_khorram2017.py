@@ -321,6 +321,7 @@ def test_the_drawing_of_down_up_follows_its_parameters():
         ({"dimensions": ["valence", "valence"]}, "^valence, valence: one of them is named twice"),
         ({"down_widths": [8]}, "^down_widths has 1 numbers for 2 dimensions"),
         ({"activation": "rleu"}, "^unknown activation 'rleu'"),
+        ({"models": ["Dilatd"]}, r"^unknown model 'Dilatd' \(did you mean 'Dilated'\?\)"),
     ],
 )
 def test_values_that_no_run_can_use_are_refused_with_the_data(given, message, speech):
@@ -346,10 +347,13 @@ def test_values_out_of_bounds_are_refused_before_anything_runs(given):
 def test_baselines_and_smoothness(folder):
     scores = table(folder, "scores").set_index(["dimension", "model"])["CCC"]
     assert {name for _, name in scores.index} - set(MODELS) == {
-        "linear, single frames", "linear, shifted labels", "linear, shifted, 5 s mean",
+        "linear, single frames", "linear, shifted labels", "linear, shifted, window", "linear, shifted, 5 s mean",
     }  # fmt: skip
-    shifts = table(folder, "shifts").set_index(["model", "dimension"])["shift (s)"]
-    lines = ("linear, shifted labels", "linear, shifted, 5 s mean")
+    used = table(folder, "shifts").set_index(["model", "dimension"])
+    shifts, windows = used["shift (s)"], used["window (s)"]
+    lines = ("linear, shifted labels", "linear, shifted, window", "linear, shifted, 5 s mean")
+    assert windows["linear, shifted, window"].isin([1, 2, 4, 8]).all()
+    assert (windows.drop("linear, shifted, window", level=0) == 0.04).all(), "single frames"
     assert shifts.index.tolist() == [(model, dimension) for dimension in DIMENSIONS for model in lines]
     assert shifts.between(0, 6).all()
     smoothness = table(folder, "smoothness").set_index("model")
@@ -481,7 +485,7 @@ def test_own_recordings_with_test_labels_at_another_rate(tmp_path, random):
     with undrawn():
         folder = notebooks.execute("khorram2017", "continuous", root, "smoke", out, seconds=0.0, **given)
     scores = table(folder, "scores").set_index(["model", "side"])
-    lines = ("linear, single frames", "linear, shifted labels", "linear, shifted, 5 s mean")
+    lines = ("linear, single frames", "linear, shifted labels", "linear, shifted, window", "linear, shifted, 5 s mean")
     assert scores.index.tolist() == [(model, side) for model in (*lines, "Down/Up") for side in ("dev", "test")]
     assert "proxy, delay added" in table(folder, "reasons")["in_full"].tolist()
     assert "fewer than 8" in scores.loc[("Down/Up", "test"), "why no interval"]

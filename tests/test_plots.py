@@ -133,6 +133,29 @@ def test_the_mean_ends_where_the_first_run_ends():
     assert ends == [(3, 1.0), (8, 0.2), (5, 0.7)]
 
 
+def test_many_runs_are_a_band_and_a_mean():
+    """No line for each of eight; one that has ended counts with its last value, in the thin line and the band."""
+    runs = [history("a", seed, 3 if seed < 2 else 8, float(seed)) for seed in range(8)]
+    other = pd.concat([history(f"m{number}", 0, 4, 1.0) for number in range(8)])
+    histories = pd.concat([*runs, other]).assign(rounds=lambda table: 10 * table["epoch"])
+    measures = {"loss": "loss (nats)", "rounds": "rounds", "epoch": "epoch"}
+    figure = plots.learning_curves(histories, measures, ("rounds", "updates"), columns=2)
+    axis, *_, unused = figure.axes
+    assert (axis.get_xlabel(), unused.get_visible()) == ("updates", False)
+    own = [line for line in axis.lines if line.get_color() == plots.COLOURS[0] and line.get_marker() == "None"]
+    own = [line for line in own if line.get_linestyle() == "-"]
+    assert [(line.get_linewidth(), line.get_xdata().tolist()[-1]) for line in own] == [(0.8, 80), (2, 30)]
+    np.testing.assert_allclose(own[0].get_ydata(), 3.5)
+    edges = axis.collections[0].get_paths()[0].vertices
+    assert (edges[:, 1].min(), edges[:, 1].max()) == (1.75, 5.25)
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert texts[0] == "a (mean of 8 runs)"
+    assert texts[-3:] == ["end of a run", "the middle half of a model's runs", texts[-1]]
+    styles = {line.get_label(): (line.get_color(), line.get_linestyle()) for line in axis.lines}
+    assert styles["m7"] == (plots.COLOURS[0], "--"), "the ninth model is no twin of the first"
+
+
 def test_runs_that_cannot_be_apart():
     twice = pd.concat([history("a", 0, 3, 1.0), history("a", 0, 3, 2.0)])
     with pytest.raises(SerkitError, match="epochs occur twice where only model, fold, seed tell runs apart"):

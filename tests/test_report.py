@@ -582,6 +582,21 @@ def test_confusions_are_tables_and_one_figure(tmp_path, predictions):
     plt.close("all")
 
 
+def test_a_papers_own_matrix_stands_beside_the_best_one(tmp_path, monkeypatch):
+    """All models have their tables; the title of the best says that it was found by the predictions it shows."""
+    drawn, answers = [], {"own": ["a", "b", "b", "b"], "other": ["a", "a", "b", "a"], "third": ["b", "b", "a", "a"]}
+    made = [pd.DataFrame({"model": model, "label": list("aabb"), "predicted": said}) for model, said in answers.items()]
+    monkeypatch.setattr(report.plots, "confusions", lambda matrices: drawn.append(list(matrices)) or plt.figure())
+    for more in ([], [made[2].assign(model="best", predicted=list("aabb"))]):
+        results(tmp_path).confusions(pd.concat([*made, *more]), ["a", "b"], own="own")
+    found = "highest UA of {} models,\nfound by these predictions"
+    assert drawn == [[f"own\n{found.format(3)}"], ["own", f"best\n{found.format(4)}"]]
+    assert {path.stem for path in (tmp_path / "tables").glob("confusion_*")} == {
+        f"confusion_{name}" for name in [*answers, "best"]
+    }
+    plt.close("all")
+
+
 def test_gated_speech_is_not_played(tmp_path):
     audio.write(tmp_path / "a.wav", np.sin(np.arange(32000.0)).astype("float32"), 16000)
     row = pd.Series({"id": "a", "path": str(tmp_path / "a.wav")})

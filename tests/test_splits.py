@@ -313,6 +313,9 @@ def test_a_single_group_cannot_be_split(utterances):
         splits.with_validation(fold, utterances, 0.2, groups="label")
 
 
+NAMELESS = pd.DataFrame({"id": ["x", "y"], "speaker": pd.Series([None, 7], dtype=object)})
+
+
 def test_sizes_count_utterances_and_speakers(utterances):
     fold = splits.with_validation(splits.leave_one_speaker_out(utterances)[0], utterances, 0.2)
     row = splits.sizes([fold], utterances).iloc[0]
@@ -324,7 +327,12 @@ def test_sizes_count_utterances_and_speakers(utterances):
         "train speakers": utterances.set_index("id").loc[list(fold.train), "speaker"].nunique(),
         "validation speakers": utterances.set_index("id").loc[list(fold.validation), "speaker"].nunique(),
         "test speakers": 1,
+        "names in train": "f2 f3 m1 m2 m3",
+        "names in validation": " ".join(sorted({name[:2] for name in fold.validation})),
+        "names in test": "f1",
     }
+    (unnamed,) = splits.sizes([splits.Fold("a", ("x",), ("y",))], NAMELESS).to_dict("records")
+    assert (unnamed["train speakers"], unnamed["names in train"], unnamed["names in test"]) == (0, "", "7")
 
 
 def test_utterances_without_a_group_are_drawn_alone(utterances):

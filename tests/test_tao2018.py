@@ -88,7 +88,9 @@ def test_comparisons_are_differences_of_claims_and_undecided_with_two_speakers(f
     comparisons = table(folder, "comparisons")
     counts = comparisons["made_by"].value_counts()
     assert counts["paper"] == 3 * (2 + 3)
-    assert counts["ours"] == 4 * 2, "with FoCal, and an SVM; no network with mean pooling in this profile"
+    assert counts["ours"] == 4 * (1 + 3), "with FoCal, and an SVM on own features; none on IS10 in this profile"
+    with_svm = comparisons[comparisons["worse"] == "SVM on own features"]
+    assert set(with_svm["better"]) == {"conventional LSTM", "mean LSTM", "advanced LSTM"}
     for row in comparisons[comparisons["made_by"] == "paper"].itertuples():
         difference = measured[row.better, row.metric] - measured[row.worse, row.metric]
         assert row.measured == pytest.approx(difference, abs=0.011)
@@ -372,6 +374,8 @@ def test_without_a_test_part_the_development_part_is_tested_and_chooses_nothing(
         ({"validation_unit": "speaker"}, "^validation_unit = speaker is for split = folds"),
         ({"baseline_features": ["IS9"]}, "^unknown kind of features of a baseline 'IS9'"),
         ({"normalise_is10": "utterance"}, "^unknown setting of normalise_is10 'utterance'"),
+        ({"models": ["advanced LTSM"]}, r"^unknown model 'advanced LTSM' \(did you mean 'advanced LSTM'\?\)"),
+        ({"models": ["blocks, nothing combined"]}, "^unknown model 'blocks, nothing combined'"),
         ({"harmonic": "correct"}, r"^unknown setting of harmonic 'correct' \(did you mean 'corrected'\?\)"),
         ({"task_weights": [1.0, 0.3, 0.6, 0.1]}, "^task_weights has one weight each for emotion, speaker and gender"),
     ],

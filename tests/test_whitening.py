@@ -7,7 +7,7 @@ import pytest
 from serkit import audio
 from serkit.errors import SerkitError
 from serkit.features import normalisation
-from serkit.features.normalisation import PCAWhitening
+from serkit.features.normalisation import PCAWhitening, Standardisation
 from serkit.features.yaafe import yaafe_743
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
@@ -201,3 +201,30 @@ def test_fitting_again_forgets_the_first_fit(random):
     rows, others = random.normal(size=(100, 3)), random.normal(3, [1, 5, 9], size=(100, 3))
     again = PCAWhitening().fit(rows).fit(others)
     np.testing.assert_array_equal(again.transform(others), PCAWhitening().fit(others).transform(others))
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_columns_are_scaled_and_not_turned(dtype):
+    """Constant columns become 0, what is beyond the limit is set to it, and other rows have no part in it."""
+    rows = np.column_stack([correlated(300), np.full(300, 7.0)]).astype(dtype)
+    fitted = Standardisation().fit(rows[:100][number : number + 9] for number in range(0, 100, 9))
+    expected = (rows - rows[:100].mean(axis=0, dtype=float)) / np.append(
+        rows[:100, :6].std(axis=0, ddof=1, dtype=float), 1
+    )
+    found = fitted.transform(rows)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, expected, atol=1e-4 if dtype == np.float32 else 1e-9)
+    assert (found[:, 6] == 0).all()
+    limited = Standardisation(clip=1.5).fit(rows[:100]).transform(rows)
+    np.testing.assert_allclose(limited, found.clip(-1.5, 1.5), atol=1e-6)
+    assert fitted.eigenvalues.tolist() == [1] * 7, "as wide as it was"
+    assert fitted.transform(rows[:0]).shape == (0, 7)
+
+
+def test_a_standardisation_that_cannot_be():
+    with pytest.raises(SerkitError, match=r"^not fitted yet; got an array of shape \(5, 6\)"):
+        Standardisation().transform(correlated(5))
+    with pytest.raises(SerkitError, match=r"^fitted on rows of 6 columns; got an array of shape \(5, 2\)"):
+        Standardisation().fit(correlated(9)).transform(np.zeros((5, 2)))
+    with pytest.raises(SerkitError, match="one row has no standard deviation"):
+        Standardisation().fit(correlated(1))

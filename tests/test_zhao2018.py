@@ -25,7 +25,7 @@ from notebook_checks import (
 )
 from sklearn import metrics as reference
 
-from serkit import audio, corpora, notebooks, papers, report, splits
+from serkit import audio, corpora, features, notebooks, papers, report, splits
 from serkit.batches import Sequences
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
@@ -316,6 +316,8 @@ def test_nobody_is_on_two_sides(folder):
             for side, names in sides.items():
                 assert row[side] == len(ids[side])
                 assert row[f"{side} speakers"] == len(names)
+                listed = row[f"names in {side}"]  # nothing where nobody is, which is read as NaN
+                assert ([] if pd.isna(listed) else listed.split()) == sorted(names)
             assert not sides["test"] & (sides["train"] | sides["validation"])
             if fold == "part of train":
                 assert sides["validation"] <= sides["train"], "the only ones that may choose: training speakers"
@@ -498,6 +500,29 @@ def test_whitening_learns_from_the_training_utterances_alone(random):
     for name in ("mean", "scale", "components", "eigenvalues"):
         np.testing.assert_array_equal(getattr(again, name), getattr(fitted, name))
     assert np.abs(again.transform(frames["c"])).max() == 10, "clipped, as the parameter says"
+
+
+def test_whitening_can_be_left_out(random):
+    """All columns, scaled by the training utterances alone; with whitening, no run depends on that it could be."""
+    frames = {name: random.normal(3, [1.0, 50.0], size=(60, 2)) for name in "abc"}
+    fold = splits.Fold("x", train=("a", "b"), test=("c",))
+    functions = {}
+    for whitened in (True, False):
+        space = definitions("zhao2018", whitened=whitened, components=1)
+        fake = SimpleNamespace(**{name: getattr(features, name) for name in features.__all__})
+        fake.extract = lambda *_, **__: SimpleNamespace(values=np.zeros((1, 743)))
+        space |= {"DATASETS": {"mine": pd.DataFrame({"id": list(frames)})}, "features": fake}
+        run_cell("zhao2018", "def standardise", space)
+        functions[whitened] = space["whiten"]
+    assert [functions[whitened].__name__ for whitened in (True, False)] == ["whiten", "standardise"]
+    scaled = functions[False](fold, frames.get)
+    rows = np.concatenate([frames["a"], frames["b"]])
+    expected = (frames["c"] - rows.mean(axis=0)) / rows.std(axis=0, ddof=1)
+    np.testing.assert_allclose(scaled.transform(frames["c"]), expected)
+    assert (len(scaled.eigenvalues), scaled.clip) == (2, 10)
+    assert functions[True](fold, frames.get).transform(frames["c"]).shape == (60, 1)
+    parameter = papers.find("zhao2018").parameters["whitened"]
+    assert (parameter.source, parameter.values["paper"], QUICK["whitened"]) == ("paper", True, True)
 
 
 def test_frames_are_normalised_by_speaker_on_demand(random):
@@ -689,17 +714,13 @@ def test_sizes_of_the_paper():
 
 def test_confusion_matrices(folder):
     classes, runs = CLASSES[corpus_of(folder)], table(folder, "runs")
-    drawn = ("FCNs", "Attention-BLSTM", "Global average-pooling", PROPOSED)
-    shown = [row for row in drawn if row in set(runs["model"])]
     paths = list((folder / "tables").glob("confusion_*.csv"))
-    pairs = runs.loc[runs["model"].isin(shown), ["dataset", "model"]].drop_duplicates()
-    assert len(paths) == len(pairs) == {"cheavd": 3, "iemocap": 4 + 2}[corpus_of(folder)]
-    for (dataset, row), run in (
-        runs.groupby(["dataset", "model"], sort=False).first().loc[(slice(None), shown), :].iterrows()
-    ):
+    pairs = runs[["dataset", "model"]].drop_duplicates()
+    assert len(paths) == len(pairs) == {"cheavd": 7, "iemocap": 7 + 3}[corpus_of(folder)], "of every network"
+    for (dataset, row), run in runs.groupby(["dataset", "model"], sort=False).first().iterrows():
         stored = predictions(folder, run)
         stored = stored[stored["side"] == ("validation" if corpus_of(folder) == "cheavd" else "test")]
-        matrix = table(folder, f"confusion_{dataset}_{row.replace(' ', '_')}").set_index("true")
+        matrix = table(folder, f"confusion_{dataset}_{row.replace(', ', '_').replace(' ', '_')}").set_index("true")
         assert matrix.index.tolist() == matrix.columns.tolist() == classes
         assert matrix.to_numpy().sum() == len(stored)
         np.testing.assert_array_equal(
@@ -723,9 +744,10 @@ def test_the_readings_of_the_time_step(cheavd, iemocap):
 def test_comparisons_with_the_other_networks(folder):
     comparisons, scores = table(folder, "comparisons"), table(folder, "scores")
     scores = scores[scores["reported"] != REPORTED["part of train", "test"]].set_index(["dataset", "model"])
-    others = (scores["kind"] == "network").sum() - scores.index.get_level_values("dataset").nunique()
-    others += scores.loc[(slice(None), SVMS[0]), :].shape[0]
-    assert len(comparisons) == 2 * others, "the headline alone"
+    networks_there = (scores["kind"] == "network").sum()
+    others = networks_there - scores.index.get_level_values("dataset").nunique()
+    assert len(comparisons) == 2 * (others + networks_there), "the headline alone, and each network beside the SVM"
+    assert (comparisons["worse"] == SVMS[0]).sum() == 2 * networks_there
     printed = papers.published("zhao2018").set_index(["table", "row", "metric"])["value"]
     for row in comparisons.itertuples():
         dataset, name = row.metric.split() if " " in row.metric else ("cheavd", row.metric)
@@ -801,7 +823,9 @@ def test_whitened_values_are_drawn_from_all_utterances(random):
     frames = {f"u{number:03}": (1 + 9 * (number > 300)) * random.normal(size=(4, 3)) for number in range(401)}
     rows = {}
     results = SimpleNamespace(figure=lambda *_: None, table=lambda name, values: rows.update({name: values}))
-    space = definitions("zhao2018", "some", components=0, results=results, read=frames.get, FIRST_DATASET="mine")
+    space = definitions(
+        "zhao2018", "some", "whiten", results=results, read=frames.get, FIRST_DATASET="mine", components=0
+    )
     space["FIRST"] = splits.Fold("one", train=tuple(frames), test=())
     run_cell("zhao2018", "unlimited = ", space)
     (drawn,) = rows["whitened"].to_dict("records")
@@ -896,6 +920,7 @@ def test_runs_are_recorded(folder):
     assert len(simple) == {"cheavd": 3 * 2, "iemocap": 3 * 2}[corpus_of(folder)], "of each fold or dataset"
     for record in records:
         assert not {"fold_limit", "models", "repeats", "seeds"} & set(record["settings"]), "more runs make none anew"
+        assert "whitened" not in record["settings"], "what whitening depends on is the whitening"
         assert "FOLDS" not in str(record["data"])
         if record in simple:
             assert not {"epochs", "cells", "clip", "components"} & set(record["settings"]), "no network's setting"
@@ -959,9 +984,31 @@ def test_sources_say_what_the_paper_says():
     ],
 )
 def test_networks_that_cannot_be_compared(models, message):
-    space = definitions("zhao2018", "ROWS", "PROPOSED", "SINGLE_STEP", models=models, DATASETS={"mine": None})
-    with pytest.raises(SerkitError, match=message):
-        run_cell("zhao2018", "models must hold", space)
+    refused_where_it_begins(message, models=models)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"baseline_features": ["YAFE"]}, r"^unknown kind of features of a baseline 'YAFE' \(did you mean 'YAAFE'\?\)"),
+        ({"normalise": "utterance"}, "^unknown normalise 'utterance'; valid: speaker, training"),
+    ],
+)
+def test_settings_are_checked_before_anything_is_computed(given, message):
+    refused_where_it_begins(message, **given)
+
+
+def refused_where_it_begins(message, **given):
+    """In the very cell that begins: no feature is extracted for what cannot be run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(notebooks, "begin", lambda *_, **__: (None, None))
+        with pytest.raises(SerkitError, match=message):
+            run_cell("zhao2018", "notebooks.begin", definitions("zhao2018", **given))
+
+
+def test_the_names_that_are_checked_are_those_of_the_rows():
+    space = definitions("zhao2018", *MODEL, "TABLE2", "POOLINGS", "READINGS")
+    assert {*space["TABLE2"], *space["POOLINGS"], *space["READINGS"]} == set(space["ROWS"])
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ training folds only. `extract` runs a front end over a corpus once and keeps the
 
 from serkit.features.filterbank import kaldi_fbank, stack_frames
 from serkit.features.functionals import egemaps, is10
-from serkit.features.normalisation import PCAWhitening, scale, standardise, z_normalise
+from serkit.features.normalisation import PCAWhitening, Standardisation, scale, standardise, z_normalise
 from serkit.features.short_term import short_term_36
 from serkit.features.spectrogram import linear_spectrogram, log_spectrogram, mulaw_spectrogram
 from serkit.features.store import Features, extract
@@ -15,6 +15,7 @@ from serkit.features.yaafe import yaafe_743
 __all__ = [
     "Features",
     "PCAWhitening",
+    "Standardisation",
     "egemaps",
     "extract",
     "is10",

@@ -1,6 +1,7 @@
 """Normalisation: by the utterance itself, by the statistics of training data, or of a batch.
 
-What learns from data (`standardise`, `PCAWhitening`) is given the training data by name: no other row has a part in it.
+What learns from data (`standardise`, `Standardisation`, `PCAWhitening`) is given the training data by name: no other
+row has a part in it.
 
 PCA whitening (zhao2018, 4.2): the paper says that its 743 features "are whitened with PCA" and neither how they are
 scaled nor how many components are kept. Their scales span ten orders of magnitude, so that without scaling four
@@ -90,6 +91,58 @@ def scale(values: np.ndarray, lowest: float = -1.0, axes: tuple[int, ...] | None
     least = values.min(axis=axes, keepdims=True)
     span = values.max(axis=axes, keepdims=True) - least
     return (values - least) * ((1 - lowest) / np.where(span > 0, span, 1)).astype(values.dtype) + lowest
+
+
+class Standardisation:
+    """Each column with mean 0 and deviation 1 over the rows it is fitted on: `PCAWhitening` without the components.
+
+    It stands in for one, and is fitted and used in the same way.
+
+    Args:
+        clip: largest size of a value, in standard deviations of the training rows; 0 leaves all as they are.
+
+    Attributes:
+        mean: of each column, shape (dims,).
+        scale: standard deviation of each column, 1 where it is constant, shape (dims,).
+        eigenvalues: the variance of what comes out, 1 for each column, shape (dims,).
+
+    >>> Standardisation().fit(np.array([[1.0, 5.0], [3.0, 5.0], [2.0, 5.0]])).transform(np.array([[4.0, 5.0]]))
+    array([[2., 0.]])
+    """
+
+    def __init__(self, clip: float = 0.0):
+        self.clip, self.mean, self.scale, self.eigenvalues = clip, None, None, None
+
+    def fit(self, rows: np.ndarray | Iterable[np.ndarray]) -> "Standardisation":
+        """Learn mean and scale from the training rows, reading them once.
+
+        Args:
+            rows: shape (rows, dims), or an iterable of such blocks, for example one an utterance.
+
+        Raises:
+            SerkitError: fewer than two rows, rows of unequal length, or values that are not finite numbers.
+        """
+        count, mean, scatter = _moments(_checked(_blocks(rows)))
+        if count < 2:
+            raise SerkitError("one row has no standard deviation: give two or more")
+        deviation = np.sqrt(np.diag(scatter) / (count - 1))
+        self.mean, self.scale = mean, np.where(deviation > CONSTANT * np.abs(mean), deviation, 1)
+        self.eigenvalues = np.ones(len(mean))
+        return self
+
+    def transform(self, rows: np.ndarray) -> np.ndarray:
+        """Scale rows, those fitted on or others, shape (rows, dims): float32 for float32 rows, otherwise float64.
+
+        Raises:
+            SerkitError: not fitted yet, another number of columns, or values that are not finite numbers.
+        """
+        if self.mean is None or np.ndim(rows) != 2 or np.shape(rows)[1] != len(self.mean):
+            fitted = "not fitted yet" if self.mean is None else f"fitted on rows of {len(self.mean)} columns"
+            raise SerkitError(f"{fitted}; got an array of shape {np.shape(rows)}")
+        kind = np.float32 if rows.dtype == np.float32 else np.float64
+        parts = [((block - self.mean) / self.scale).astype(kind) for block in _checked(_blocks(rows))]
+        scaled = np.concatenate(parts) if parts else np.empty(rows.shape, kind)
+        return scaled.clip(-self.clip, self.clip) if self.clip else scaled
 
 
 class PCAWhitening:
