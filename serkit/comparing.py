@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from serkit import files, metrics, splits, statistics
+from serkit import files, metrics, papers, splits, statistics
+from serkit.baselines import MAJORITY
 from serkit.errors import SerkitError
 from serkit.splits import Fold
 
@@ -107,7 +108,8 @@ def read(*folders: Path | str) -> list[Study]:
         folders: each with a folder a study; of two studies of one name the first one's is taken.
 
     Returns:
-        In the order of their names. Rows of validation, and those whose kind is "leak", are left out.
+        In the order of their names, those of papers first. Rows of validation, and those of the kind "leak", are left
+        out.
     """
     found: dict[str, list[Study]] = {}
     for folder in folders:
@@ -115,13 +117,16 @@ def read(*folders: Path | str) -> list[Study]:
             name = path.parent.name
             if not name.startswith(NOT_STUDIES) and name not in found:
                 found[name] = _read(path.parent)
-    return [study for name in sorted(found) for study in found[name]]
+    order = sorted(found, key=lambda name: (name in papers.COMPANIONS, name))
+    return [study for name in order for study in found[name]]
 
 
 def _read(folder: Path) -> list[Study]:
     table = pd.read_csv(folder / PREDICTIONS, low_memory=False)
     table = table.assign(**{name: table.get(name, value) for name, value in (("kind", "network"), ("seed", 0))})
     table = table[table["kind"] != LEAK]
+    if folder.name in papers.COMPANIONS:  # a network there is no paper's
+        table = table.assign(kind="baseline")
     if "frame" in table:
         tested = table[table["side"] == "test"] if (table["side"] == "test").any() else table
         linear = tested["model"].str.startswith("linear")
@@ -211,6 +216,7 @@ def _named_once(table: pd.DataFrame) -> pd.DataFrame:
     for (_, model, _), part in table.groupby(["kind", "model", "study"], sort=False):
         rows = part.sort_values(["seed", "id"], ignore_index=True)
         content = tuple(rows["seed"]), tuple(rows["predicted"])
+        content = () if model == MAJORITY else content  # of equally common classes each study takes its own first one
         versions.setdefault(model, {}).setdefault(content, []).append(rows)
     found = []
     for model, contents in versions.items():

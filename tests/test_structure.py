@@ -31,7 +31,7 @@ ALLOWED = {
     "losses": {"errors"},
     "fusion": {"errors"},
     "fuzzy": {"errors", "metrics"},
-    "comparing": {"statistics", "splits", "metrics", "files", "errors"},
+    "comparing": {"baselines", "statistics", "splits", "metrics", "papers", "files", "errors"},
     "statistics": {"metrics", "errors"},
     "splits": {"errors"},
     "plots": {"metrics", "errors"},
