@@ -63,7 +63,12 @@ def shown(value: float, digits: int = 1) -> str:
 
 
 def scores_of(folder: Path) -> str:
-    """A study's scores on tested speakers as Markdown: networks, baselines, and what others have reported."""
+    """A study's scores on tested speakers as Markdown: networks, baselines, and what others have reported.
+
+    Of a notebook that makes no claim, its own summary.
+    """
+    if not (folder / "tables" / "claims.csv").is_file():
+        return _markdown(pd.read_csv(folder / "tables" / "summary.csv").fillna(""))
     scores = pd.read_csv(folder / "tables" / "scores.csv")
     if (kind := kind_of(scores)) != "classes":
         return _markdown(pd.DataFrame({"ratings": _of_ratings, "trajectories": _of_trajectories}[kind](scores)))

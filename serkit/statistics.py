@@ -30,6 +30,7 @@ same is not known.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,7 @@ from serkit.errors import SerkitError
 
 MINIMUM_SPEAKERS = 8
 _MOST = 2**13  # exchanges tried
+_FEW, _FLIPS = 8, 2**15  # pairs for which `_MOST` random signs will do, and the number for more
 _LEAST_WIDTH = 1e-9
 _LEVEL = 0.05
 _LIMITS = {
@@ -208,6 +210,69 @@ def verdict(published: float, measured: Difference) -> tuple[str, str]:
     return ("holds" if np.sign(measured.difference) == expected else "does not hold"), measured.why
 
 
+def all_pairs(
+    models: dict[str, pd.DataFrame],
+    metric: Callable = metrics.ua,
+    level: float = 0.95,
+    columns: Sequence[str] = ("label", "predicted"),
+) -> pd.DataFrame:
+    """Compare every two of several models, the better one first, and correct for their number.
+
+    Differences and intervals are those of `paired_difference`, pooled over folds. So many pairs need smaller p values
+    than its 8192 random exchanges can give: with more than 13 speakers and more than 8 pairs there are 32768, the same
+    for all pairs. Holm's correction (1979) keeps the chance of any false difference among all pairs at the
+    level, whichever model is then looked at because it came out best.
+
+    Args:
+        models: name -> predictions, as `interval` takes them, of the same speakers and utterances.
+        metric: ``metric(y_true, y_pred)``, the higher the better.
+        level: how often such an interval holds the true value.
+        columns: what `metric` takes.
+
+    Returns:
+        One row a pair: first, second, difference (0 or more), low, high, p, p Holm, verdict of "the first is better"
+        ("holds" or "undecided", by the corrected p and the interval) and why it is undecided.
+
+    Raises:
+        SerkitError: as of `paired_difference`.
+    """
+    known = ["first", "second", "difference", "low", "high", "p", "p Holm", "verdict", "why"]
+    if len(models) < 2:
+        return pd.DataFrame(columns=known)
+    both = pd.concat([table[list(columns)] for table in models.values()])
+    sides = {name: _Side(table, metric, columns, True, both) for name, table in models.items()}
+    if len({tuple(side.speakers) for side in sides.values()}) > 1:
+        raise SerkitError("the models were tested on different speakers: compare them on the same folds")
+    if all("id" in table for table in models.values()) and len({frozenset(one["id"]) for one in models.values()}) > 1:
+        raise SerkitError("the models were tested on different utterances: take those that all have predicted")
+    everyone = np.ones((1, next(iter(sides.values())).count))
+    values = {name: float(side.by_seed(everyone)[0].mean()) for name, side in sides.items()}
+    parts = {name: side.contributions() for name, side in sides.items()}
+    order, rows = sorted(models, key=lambda name: -values[name]), []
+    for first, second in combinations(order, 2):
+        one, other = sides[first], sides[second]
+        gaps = [parts[first], -parts[second]]
+        gaps = [gaps[0] + gaps[1]] if one.seed_names == other.seed_names else gaps
+        low, high = (
+            (np.nan, np.nan)
+            if one.why
+            else _bounds(values[first] - values[second], gaps, min(one.effective, other.effective), level)
+        )
+        rows.append([first, second, values[first] - values[second], low, high])
+    table = pd.DataFrame(rows, columns=known[:5])
+    mean = {name: part.mean(axis=1) for name, part in parts.items()}
+    gaps = np.stack([mean[first] - mean[second] for first, second in zip(table["first"], table["second"], strict=True)])
+    table["p"] = _sign_flips(gaps) if np.isfinite(table["low"]).all() else np.nan
+    table["p Holm"] = holm(table["p"].to_numpy())
+    why = next(iter(sides.values())).why
+    found = [
+        verdict(1.0, Difference(row.difference, row.low, row.high, p, everyone.size, why, (1, 1)))
+        for row, p in zip(table.itertuples(), table["p Holm"], strict=True)
+    ]
+    table[["verdict", "why"]] = [[said, reason.replace("p = ", "p Holm = ")] for said, reason in found]
+    return table
+
+
 class _Side:
     """One model's predictions, divided by run (a seed, or a fold of it) and speaker.
 
@@ -357,6 +422,42 @@ def _permutation(first: np.ndarray, second: np.ndarray) -> float:
         random_state=np.random.default_rng(0),
     )
     return float(tested.pvalue)
+
+
+def _sign_flips(gaps: np.ndarray) -> np.ndarray:
+    """Two-sided p values of mean differences: each speaker's own change sign or do not, (pairs, speakers) -> (pairs,).
+
+    The same test as `_permutation`: two contributions that are exchanged are a difference whose sign changes.
+    """
+    pairs, speakers = gaps.shape
+    if 2**speakers <= _MOST:
+        flips, extra = (np.arange(2**speakers)[:, None] >> np.arange(speakers)) & 1, 0
+    else:
+        draws = (_MOST if pairs <= _FEW else _FLIPS) - 1
+        flips, extra = np.random.default_rng(0).integers(0, 2, (draws, speakers), np.int8), 1
+    signs = (1 - 2 * flips).T.astype(float)
+    p = []
+    for gap in gaps:
+        observed = abs(gap.sum()) * (1 - 1e-12) - 1e-12
+        p.append((np.count_nonzero(np.abs(gap @ signs) >= observed) + extra) / (signs.shape[1] + extra))
+    return np.array(p)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's correction (1979) of several p values: the chance of any false finding stays at the level.
+
+    The least one is multiplied by their number, the next one by one less, and so on; never falling again, at most 1.
+
+    Args:
+        p: shape (tests,).
+
+    >>> holm(np.array([0.01, 0.5, 0.02]))
+    array([0.03, 0.5 , 0.04])
+    """
+    order = np.argsort(p, kind="stable")
+    corrected = np.empty(len(p))
+    corrected[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1)), 1)
+    return corrected
 
 
 def _counts(values: list[np.ndarray], reference: pd.DataFrame, unit: np.ndarray, shape: tuple) -> np.ndarray:

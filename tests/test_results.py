@@ -78,3 +78,19 @@ def test_tables_of_readmes_are_written_from_the_results(readme):
     text = readme.read_text(encoding="utf-8")
     assert "<!-- end -->" in text
     assert collect.filled(text) == text
+
+
+def test_what_leaks_add_follows_from_predictions():
+    predictions = pd.read_csv(RESULTS / "ravdess" / "leaky_twin" / "predictions.csv.gz", dtype={"leak": str})
+    by_leak = dict(list(predictions.groupby(predictions["leak"].fillna("none: " + predictions["model"]))))
+    ua = {
+        leak: 100
+        * np.mean([balanced_accuracy_score(one["label"], one["predicted"]) for _, one in part.groupby("seed")])
+        for leak, part in by_leak.items()
+    }
+    summary = pd.read_csv(RESULTS / "ravdess" / "leaky_twin" / "tables" / "summary.csv")
+    assert len(summary) > 12
+    for row in summary.to_dict("records"):
+        assert row["UA leaky"] == pytest.approx(ua[row["leak"]], abs=0.006), row["leak"]
+        assert any(row["UA honest"] == pytest.approx(ua[leak], abs=0.006) for leak in ua if leak.startswith("none"))
+        assert row["points"] == pytest.approx(row["UA leaky"] - row["UA honest"], abs=0.011)
