@@ -101,11 +101,12 @@ class Group:
         return dict(list(table.groupby("model", sort=False)))
 
 
-def read(*folders: Path | str) -> list[Study]:
+def read(*folders: Path | str, paper: str = "") -> list[Study]:
     """Read the studies in some folders of results.
 
     Args:
         folders: each with a folder a study; of two studies of one name the first one's is taken.
+        paper: its key, where only its studies are wanted.
 
     Returns:
         In the order of their names, those of papers first. Rows of validation, and those of the kind "leak", are left
@@ -113,7 +114,7 @@ def read(*folders: Path | str) -> list[Study]:
     """
     found: dict[str, list[Study]] = {}
     for folder in folders:
-        for path in sorted(Path(folder).glob(f"*/{PREDICTIONS}")):
+        for path in sorted(Path(folder).glob(f"{paper}*/{PREDICTIONS}")):
             name = path.parent.name
             if not name.startswith(NOT_STUDIES) and name not in found:
                 found[name] = _read(path.parent)
@@ -228,7 +229,7 @@ def _named_once(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def common_protocol(utterances: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, object]]:
-    """The settings that make the categorical papers test the same speakers in the same folds.
+    """The settings that make the papers test the same speakers in the same folds, all of them.
 
     Where the corpus has folds of its own, these; where it has a partition, that; else its sessions, of which zhao2018
     tests one speaker at a time. A corpus with none of them has no common folds, and the papers' own are taken.
@@ -240,15 +241,17 @@ def common_protocol(utterances: pd.DataFrame, classes: Sequence[str]) -> dict[st
     Returns:
         Paper -> parameters of its notebook.
     """
-    found: dict[str, dict[str, object]] = {"tao2018": {}, "li2018": {"fold_limit": 0}, "zhao2018": {"fold_limit": 0}}
+    all_folds = {"fold_limit": 0}
+    found: dict[str, dict[str, object]] = {"tao2018": {}, "li2018": all_folds, "zhao2018": all_folds}
+    found["chang2017"] = all_folds  # of ratings, which have no classes
     if "fold" in utterances and utterances["fold"].notna().all():
         found = {paper: one | {"split": "folds"} for paper, one in found.items()}
     elif not ("partition" in utterances and utterances["partition"].notna().any()):
         sessions = len(utterances["session"].unique())
         if sessions > 1 and utterances["session"].notna().all():
-            found["tao2018"] |= {"split": "sessions"}
-            found["li2018"] |= {"split": "speakers", "speaker_groups": sessions}
-    return {paper: one | {"classes": list(classes)} for paper, one in found.items()}
+            found["tao2018"] = {"split": "sessions"}
+            found["li2018"] = all_folds | {"split": "speakers", "speaker_groups": sessions}
+    return {paper: one | ({"classes": list(classes)} if paper != "chang2017" else {}) for paper, one in found.items()}
 
 
 def shares(scores: np.ndarray) -> np.ndarray:
