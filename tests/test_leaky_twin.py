@@ -17,7 +17,7 @@ RAVDESS = Path(__file__).parents[1] / "results" / "ravdess"
 CLASSES = ["neutral", "happy", "angry", "sad"]
 STEPS = ("rows_of", "divide", "at_random", "by_sentence", "inputs", "of_original", "most_telling", "svm", "trained")
 STEPS += ("fitted", "left_out")
-NAMES = (*STEPS, "mlp", "recalls", "study", "by_seed", "compared", "MISREAD", "COPY", "SVM", "MLP", "CHOICES")
+NAMES = ("RANDOM", *STEPS, "mlp", "recalls", "study", "by_seed", "compared", "MISREAD", "COPY", "SVM", "MLP", "CHOICES")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_honest_rows_share_no_speaker_and_test_everything_once(folder, predictio
 
 
 def test_the_summary_is_what_the_stored_predictions_say(summary, predictions):
-    assert len(summary) == 15
+    assert len(summary) == 16
     leaks = dict(list(predictions[predictions["kind"] == "leak"].groupby("leak")))
     honest = dict(list(predictions[predictions["kind"] != "leak"].groupby("model")))
     reference = {"same sentences": "none: unseen sentences", "features chosen on all data": "none: few features"}
@@ -167,6 +167,24 @@ def test_a_random_split_finds_emotions_in_who_speaks():
     assert metrics.ua(honest["label"], honest["predicted"]) < 0.35
     assert metrics.ua(leaky["label"], leaky["predicted"]) > 0.7
     assert made.compared(honest, leaky)["verdict"] == "holds"
+
+
+def test_takes_stay_together_where_they_are_asked_to():
+    """Everybody says everything twice; the first split parts such pairs, the second none."""
+    rows = people()
+    rows["text"] = [
+        f"{who} {number // 2}" for who, number in zip(rows["speaker"], rows.groupby("speaker").cumcount(), strict=True)
+    ]
+    rows["label"] = rows.groupby(["speaker", "text"])["label"].transform("first")
+    made = steps(rows, pd.DataFrame(np.zeros((len(rows), 1)), rows["id"]))
+    take = rows.set_index("id")[["speaker", "text"]].agg(" ".join, axis=1)
+    parted = {}
+    for how in sorted(made.RANDOM):
+        folds = made.divide(rows, frozenset({how}))
+        assert sorted(name for fold in folds for name in fold.test) == sorted(rows["id"])
+        parted[how] = sum(len(set(take[list(fold.train)]) & set(take[list(fold.test)])) for fold in folds)
+    assert parted["random split, takes together"] == 0
+    assert parted["random utterance split"] > 10
 
 
 def test_leaks_find_emotions_in_noise():
