@@ -7,11 +7,14 @@ form a group, and within a group everything is compared on the same utterances, 
   where one name stands for different predictions, the study's name is added.
 * Scores of different kinds (probabilities, log probabilities, logits, margins of an SVM) become shares that add up to 1
   (`shares`), with nothing fitted to anything.
+* A study in which one voice is tested in several folds, whose other utterances may have been trained on, is compared
+  with nobody; nor is a model that lacks utterances which all studies have tested.
 * What an ensemble consists of is fixed before its score is looked at; the best single model is not, and
   `chosen_elsewhere` is what choosing it by other speakers gives.
 """
 
 import json
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -76,6 +79,14 @@ class Study:
         """The paper's key: a variant's folder is called so and ends in something more."""
         return self.folder.name.split("_")[0]
 
+    @property
+    def trim(self) -> float:
+        """How far below the loudest silence was cut at both ends (dB), by the stored command; 0 none, NaN unknown."""
+        path = self.folder / "command.txt"
+        words = shlex.split(path.read_text()) if path.is_file() else []
+        said = [word.removeprefix("trim=") for word in words if word.startswith("trim=")]
+        return float(said[-1]) if said else 0.0 if words else np.nan
+
 
 @dataclass(frozen=True)
 class Group:
@@ -87,7 +98,8 @@ class Group:
         predictions: one row an utterance, model and seed, of the utterances that all models have predicted; columns
             id, speaker, label, predicted, fold, seed, kind, model (each name once), study (all that have it), and one a
             class.
-        protocol: one row a study: what it tested and what of that is compared.
+        protocol: one row a study: what it tested, what of that is compared ("compared", utterances), which voices are
+            in several folds ("in several folds"), which of its models lack utterances ("left out").
     """
 
     name: str
@@ -126,7 +138,7 @@ def _read(folder: Path) -> list[Study]:
     table = pd.read_csv(folder / PREDICTIONS, low_memory=False)
     table = table.assign(**{name: table.get(name, value) for name, value in (("kind", "network"), ("seed", 0))})
     table = table[table["kind"] != LEAK]
-    if folder.name in papers.COMPANIONS:  # a network there is no paper's
+    if folder.name.startswith(tuple(papers.COMPANIONS)):  # a network there is no paper's
         table = table.assign(kind="baseline")
     if "frame" in table:
         tested = table[table["side"] == "test"] if (table["side"] == "test").any() else table
@@ -161,7 +173,9 @@ def grouped(studies: Iterable[Study]) -> list[Group]:
     """Put studies with the same classes side by side, on the utterances that all of them have tested.
 
     A study that has none in common with the others (the one with most utterances first) is compared with nobody. Of an
-    utterance that a study tests in several folds the first prediction is taken. The protocol says all of this.
+    utterance that a study tests in several folds the first prediction is taken. Left out are studies that test parts of
+    one voice in several folds, and models that lack some of the common utterances. The protocol says all of this; of a
+    group without any other study there are no predictions.
     """
     by_classes: dict[tuple[str, ...], list[Study]] = {}
     for study in studies:
@@ -179,10 +193,12 @@ def _group(name: str, classes: tuple[str, ...], studies: list[Study]) -> Group:
     # With the label: what one study merges into a class may be another's class of its own.
     tested = {one.name: set(zip(one.predictions["id"], one.predictions["label"], strict=True)) for one in studies}
     common: set[tuple[str, str]] = set()
-    for study in sorted(studies, key=lambda one: -len(tested[one.name])):
+    voices = {study.name: _in_several_folds(study.predictions) for study in studies}
+    honest = [study for study in studies if not voices[study.name]]
+    for study in sorted(honest, key=lambda one: -len(tested[one.name])):
         common = common & tested[study.name] or (common or tested[study.name])
-    compared, ids = [study for study in studies if common <= tested[study.name]], {one for one, _ in common}
-    parts, reference = [], None
+    compared, ids = [study for study in honest if common <= tested[study.name]], {one for one, _ in common}
+    parts, reference = [pd.DataFrame(columns=[*COLUMNS, *classes])] * (not compared), None
     rows = []
     for study in studies:
         table = study.predictions
@@ -197,12 +213,31 @@ def _group(name: str, classes: tuple[str, ...], studies: list[Study]) -> Group:
                 "folds": one["fold"].nunique(), "seeds": one["seed"].nunique(),
                 "tested twice or more": int(table.duplicated(["kind", "model", "seed", "id"]).any()),
                 "compared": len(ids) if inside else 0, "same folds": "yes" if same else "no" if inside else "",
+                "in several folds": ", ".join(voices[study.name]), "left out": "",
             }
         )  # fmt: skip
         if inside:
-            one = one.assign(fold=one["id"].map(folds))[one["id"].isin(ids)]
-            parts.append(one.assign(study=study.name)[[*COLUMNS, *classes]])
+            one = one.assign(fold=one["id"].map(folds), study=study.name)[one["id"].isin(ids)]
+            counts = one.groupby(["kind", "model", "seed"])["id"].size().groupby(["kind", "model"]).min()
+            known = pd.MultiIndex.from_frame(table[["kind", "model"]].drop_duplicates())
+            short = counts.reindex(known, fill_value=0).loc[lambda most: most < len(ids)]
+            rows[-1]["left out"] = "; ".join(
+                f"{model} ({count} of {len(ids)} utterances)" for (_, model), count in short.items()
+            )
+            there = ~pd.MultiIndex.from_frame(one[["kind", "model"]]).isin(short.index)
+            parts.append(one.loc[there, [*COLUMNS, *classes]])
     return Group(name, classes, _named_once(pd.concat(parts, ignore_index=True)), pd.DataFrame(rows))
+
+
+def _in_several_folds(table: pd.DataFrame) -> list[str]:
+    """Speakers of whom, for one model and seed, a fold tests a part and another fold more: it may have trained on them.
+
+    A speaker all of whose utterances are tested in each of several folds is none of them.
+    """
+    run, table = ["kind", "model", "seed", "speaker"], table.assign(fold=table["fold"].astype(str))
+    least = table.groupby([*run, "fold"])["id"].nunique().groupby(run).min()
+    parted = least < table.groupby(run)["id"].nunique()
+    return sorted({str(speaker) for *_, speaker in parted.index[parted]})
 
 
 def _folds(table: pd.DataFrame) -> pd.Series:
@@ -225,7 +260,7 @@ def _named_once(table: pd.DataFrame) -> pd.DataFrame:
             studies = [part["study"].iloc[0] for part in same]
             name = model if len(contents) == 1 else f"{model} ({studies[0]})"
             found.append(same[0].assign(model=name, study=", ".join(studies)))
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(found, ignore_index=True) if found else table
 
 
 def common_protocol(utterances: pd.DataFrame, classes: Sequence[str]) -> dict[str, dict[str, object]]:

@@ -40,7 +40,8 @@ from serkit.errors import SerkitError
 
 MINIMUM_SPEAKERS = 8
 _MOST = 2**13  # exchanges tried
-_FEW, _FLIPS = 8, 2**15  # pairs for which `_MOST` random signs will do, and the number for more
+EXACT_SPEAKERS = 26  # up to so many, `all_pairs` tries all exchanges
+DRAWS = 2**17  # and of more speakers so many random ones
 _LEAST_WIDTH = 1e-9
 _LEVEL = 0.05
 _LIMITS = {
@@ -219,8 +220,8 @@ def all_pairs(
     """Compare every two of several models, the better one first, and correct for their number.
 
     Differences and intervals are those of `paired_difference`, pooled over folds. So many pairs need smaller p values
-    than its 8192 random exchanges can give: with more than 13 speakers and more than 8 pairs there are 32768, the same
-    for all pairs. Holm's correction (1979) keeps the chance of any false difference among all pairs at the
+    than its 8192 random exchanges can give: p is that of all exchanges, exactly, with up to 26 speakers, and of 131072
+    random ones with more. Holm's correction (1979) keeps the chance of any false difference among all pairs at the
     level, whichever model is then looked at because it came out best.
 
     Args:
@@ -427,20 +428,32 @@ def _permutation(first: np.ndarray, second: np.ndarray) -> float:
 def _sign_flips(gaps: np.ndarray) -> np.ndarray:
     """Two-sided p values of mean differences: each speaker's own change sign or do not, (pairs, speakers) -> (pairs,).
 
-    The same test as `_permutation`: two contributions that are exchanged are a difference whose sign changes.
+    The same test as `_permutation`: two contributions that are exchanged are a difference whose sign changes. Its
+    statistic is their sum, whatever the metric, so all signs of many speakers can be counted without going through
+    them: each sum of one half of the speakers meets the sorted sums of the other half (Horowitz and Sahni 1974).
     """
-    pairs, speakers = gaps.shape
-    if 2**speakers <= _MOST:
-        flips, extra = (np.arange(2**speakers)[:, None] >> np.arange(speakers)) & 1, 0
-    else:
-        draws = (_MOST if pairs <= _FEW else _FLIPS) - 1
-        flips, extra = np.random.default_rng(0).integers(0, 2, (draws, speakers), np.int8), 1
-    signs = (1 - 2 * flips).T.astype(float)
+    speakers = gaps.shape[1]
+    limits = np.abs(gaps.sum(axis=1)) * (1 - 1e-12) - 1e-12
+    if speakers > EXACT_SPEAKERS:
+        signs = 1.0 - 2 * np.random.default_rng(0).integers(0, 2, (speakers, DRAWS - 1), np.int8)
+        more = [np.count_nonzero(np.abs(gap @ signs) >= limit) for gap, limit in zip(gaps, limits, strict=True)]
+        return (np.array(more) + 1) / DRAWS
     p = []
-    for gap in gaps:
-        observed = abs(gap.sum()) * (1 - 1e-12) - 1e-12
-        p.append((np.count_nonzero(np.abs(gap @ signs) >= observed) + extra) / (signs.shape[1] + extra))
+    for gap, limit in zip(gaps, limits, strict=True):
+        one, other = (_signed_sums(half) for half in np.array_split(gap, 2))
+        other.sort()
+        above = len(other) - np.searchsorted(other, limit - one, side="left")
+        below = np.searchsorted(other, -limit - one, side="right")
+        p.append(min((above + below).sum() / 2**speakers, 1.0))
     return np.array(p)
+
+
+def _signed_sums(values: np.ndarray) -> np.ndarray:
+    """Sums of the values with all combinations of signs: (values,) -> (2 ** values,)."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
 
 
 def holm(p: np.ndarray) -> np.ndarray:

@@ -96,6 +96,19 @@ def test_all_pairs_are_paired_differences():
     assert (statistics.all_pairs(few)["why"] == "5 speakers, fewer than 8").all()
 
 
+def test_p_is_that_of_all_exchanges():
+    """Counted in halves as one by one; and with 24 speakers far below what random exchanges can show."""
+    gaps = np.random.default_rng(13).normal(0.2, 1, (5, 8)).round(1)  # rounded: some sums are equal
+    gaps[4] = [1, -1] * 4
+    signs = 1 - 2 * ((np.arange(2**8)[:, None] >> np.arange(8)) & 1)
+    sums = np.abs(signs @ gaps.T)
+    np.testing.assert_allclose(statistics._sign_flips(gaps), (sums >= sums[0] - 1e-9).mean(axis=0))
+    np.testing.assert_allclose(statistics._sign_flips(np.ones((1, 24))), 2.0**-23)
+    many = np.random.default_rng(14).normal(0.3, 1, (1, 26))
+    drawn = statistics._sign_flips(np.pad(many, [(0, 0), (0, 1)]))  # one more speaker, who changes nothing
+    np.testing.assert_allclose(statistics._sign_flips(many), drawn, atol=0.005)
+
+
 def test_holm():
     p = np.array([0.04, 0.001, 0.03, 0.5])
     np.testing.assert_allclose(statistics.holm(p), [0.09, 0.004, 0.09, 0.5])
@@ -148,6 +161,42 @@ def test_studies_are_compared_on_common_utterances_and_told_when_folds_differ(tm
     assert all(len(one) == 11 * 16 for one in models.values())
     renamed = comparing._folds(network.assign(fold="of " + network["fold"]))
     assert renamed.equals(comparing._folds(network)), "what folds are called does not matter"
+
+
+def test_voices_in_several_folds_are_named_and_their_study_is_compared_with_nobody(tmp_path):
+    rng, utterances = np.random.default_rng(15), utterances_of(12, 16)
+    one, other = (table.assign(kind="network") for table in several(utterances, {"a": 0.7, "b": 0.6}, rng).values())
+    written(tmp_path / "li2018", one.assign(model="L"), "serkit reproduce li2018 --set trim=40.0")
+    half = (other["speaker"] == "s03") & (np.arange(len(other)) % 2 == 0)
+    known = other.assign(model="T", fold=other["fold"].mask(half, "fold 0"))
+    written(tmp_path / "tao2018", known)
+    twice = pd.concat([other, other.assign(fold="of " + other["fold"])]).assign(model="Z")
+    written(tmp_path / "zhao2018", twice)
+    studies = comparing.read(tmp_path)
+    (group,) = comparing.grouped(studies)
+    assert set(group.models()) == {"L", "Z"}, "whole voices may be tested twice"
+    protocol = group.protocol.set_index("study")
+    assert protocol["in several folds"].to_dict() == {"li2018": "", "tao2018": "s03", "zhao2018": ""}
+    assert protocol["compared"].to_dict() == {"li2018": 192, "tao2018": 0, "zhao2018": 192}
+    (alone,) = comparing.grouped([study for study in studies if study.name == "tao2018"])
+    assert alone.predictions.empty
+    assert [study.trim for study in studies] == [40.0, 0.0, 0.0]
+
+
+def test_a_model_that_lacks_utterances_is_left_out_and_named(tmp_path):
+    rng, utterances = np.random.default_rng(16), utterances_of(12, 16)
+    found = several(utterances, {"a": 0.7, "b": 0.6, "c": 0.5, "d": 0.6}, rng)
+    tables = [table.assign(model=name, kind="network") for name, table in found.items()]
+    tables[1] = tables[1][tables[1]["speaker"] != "s00"]
+    tables[2] = pd.concat([tables[2], tables[2].assign(seed=1).head(100)])
+    written(tmp_path / "li2018", pd.concat(tables))
+    written(tmp_path / "leaky_twin_again", tables[3].assign(model="M"))
+    (group,) = comparing.grouped(comparing.read(tmp_path))
+    assert set(group.models()) == {"a", "d", "M"}
+    assert set(group.models("network")) == {"a", "d"}, "a companion's variant is no paper either"
+    left_out = group.protocol.set_index("study")["left out"]
+    assert left_out["li2018"] == "b (176 of 192 utterances); c (100 of 192 utterances)"
+    assert len(statistics.all_pairs(group.models())) == 3
 
 
 def test_scores_of_all_kinds_become_shares_that_keep_their_order():
@@ -399,12 +448,20 @@ def test_ensembles_and_hard_utterances_follow_from_predictions(folder, stored):
     mean = np.mean([comparing.shares(one.sort_values("id")[CLASSES]) for one in members], axis=0)
     expected = np.array(CLASSES)[mean.argmax(axis=1)]
     assert (average.sort_values("id")["predicted"].to_numpy() == expected).mean() > 0.99, "five digits"
-    row = table(folder, "ensembles").set_index(["group", "ensemble"]).loc[("4 classes", "networks, shares")]
+    gains = table(folder, "ensembles").set_index(["group", "what", "ensemble"]).sort_index()
+    row = gains.loc[("4 classes", "average", "networks, shares")]
     seeds = made[(made["group"] == "4 classes") & (made["model"] == "networks, shares")].groupby("seed")
     ua = 100 * np.mean([reference.balanced_accuracy_score(one["label"], one["predicted"]) for _, one in seeds])
     assert row["UA"] == pytest.approx(ua, abs=0.006)
     assert row["difference"] == pytest.approx(row["UA"] - row["UA beside"], abs=0.011)
     assert row["members"] == 3
+    control = gains.loc[("4 classes", "average beside seeds", "networks, shares")]
+    best = f"2 seeds of {row['beside (best on test)']}, averaged"
+    assert control["beside (best on test)"] == best
+    assert control["UA beside"] == gains.loc[("4 classes", "seeds", best), "UA"]
+    assert control["UA"] == row["UA"]
+    choices = gains[gains.index.get_level_values("what") == "choice"]
+    assert (choices["difference"] != 0).all()
     rows = pd.concat([li, tao])
     rows = rows[rows["model"] != "majority class"]
     wrong = (rows["label"] != rows["predicted"]).groupby(rows["id"]).all()
@@ -459,6 +516,7 @@ def test_summary_is_short_and_has_the_best_of_each_study(folder):
     assert len(summary) <= 12
     assert {"li2018", "tao2018"} <= set(summary["study"])
     assert "majority class" not in set(summary["model"])
+    assert summary["best on test of"].notna().all()
 
 
 def test_nothing_stored_is_said(tmp_path, stored, monkeypatch):
@@ -470,6 +528,15 @@ def test_nothing_stored_is_said(tmp_path, stored, monkeypatch):
     first = comparing.read(stored, other.parent)
     assert len([study for study in first if study.name == "li2018"]) == 1, "the first folder's"
     assert set(first[1].predictions["model"]) == {"CNN", SVM, OWN, "majority class"}
+
+
+def test_an_empty_folder_and_a_misspelt_class_are_refused(tmp_path):
+    for given, message in (
+        ({"stored": str(tmp_path)}, rf"no study in stored = {tmp_path}: name the folder"),
+        ({"classes": ["neutral", "hapy"]}, r"'hapy' \(did you mean 'happy'\?\); valid: .*neutral"),
+    ):
+        with pytest.raises(SerkitError, match=message):
+            notebooks.execute("compare", profile="smoke", out=tmp_path / "out", **given)
 
 
 def test_the_leaky_twins_honest_row_is_the_papers_own_baseline(tmp_path):
