@@ -35,17 +35,7 @@ _KNOWN = {
     "id", "speaker", "label", "predicted", "side", "model", "fold", "seed", "dataset", "reported", "kind", "setting",
     "share", "labels", "rating", "valence", "activation", "expected", "frame", "dimension", "study", "studies",
 }  # fmt: skip
-COLUMNS = [
-    "id",
-    "speaker",
-    "label",
-    "predicted",
-    "fold",
-    "seed",
-    "kind",
-    "model",
-    "study",
-]  # of a group, and the classes
+COLUMNS = ["id", "speaker", "label", "predicted", "fold", "seed", "kind", "model", "study"]  # and the classes
 _APART = ("setting", "share", "labels")  # what tells the rows of one model apart, besides its name
 _TOLERANCE = 1e-3  # of shares that were written with five digits
 

@@ -308,11 +308,7 @@ class Results:
         if own in parts:
             uas = {model: metrics.ua(parts[model]["label"], parts[model]["predicted"]) for model in matrices}
             best, how = max(uas, key=uas.get), f"highest UA of {len(uas)} models,\nfound by these predictions"
-            drawn = (
-                {own: matrices[own], f"{best}\n{how}": matrices[best]}
-                if best != own
-                else {f"{own}\n{how}": matrices[own]}
-            )
+            drawn = ({own: matrices[own]} if best != own else {}) | {f"{best}\n{how}": matrices[best]}
         if drawn:
             self.figure(name, plots.confusions(drawn))
 

@@ -209,10 +209,10 @@ def test_what_table_3_gives_away(folder):
     printed = (
         told[told["metric"].str.startswith("predicted")].pivot_table("value", "row", "metric", sort=False).to_numpy()
     )
-    found = definitions("chang2017", "smallest_counts", "recall_precision_f1")
+    found = definitions("chang2017", "recall_precision_f1")
     measures = found["recall_precision_f1"](np.array([[0, 1, 0], [1, 0, 0], [0, 0, 0]]))
     np.testing.assert_array_equal(measures, [[0, 0, np.nan]] * 3)
-    counts = found["smallest_counts"](printed)
+    counts = papers.smallest_counts(printed)
     assert counts.sum(axis=1).tolist() == [196, 1670, 941, 631, 82]
     assert counts[1].tolist() == [49, 1286, 133, 152, 50]
     np.testing.assert_array_equal(np.round(counts / counts.sum(axis=1, keepdims=True), 4), printed)
@@ -654,14 +654,13 @@ def test_valence_by_proxy_says_so(acted):
     assert len(told) == 15
     assert set(told["speaker"]) == {"Actor_01"}
     (row,) = table(acted, "splits").to_dict("records")
+    names = [row.pop(f"names in {side}").split() for side in ("train", "validation", "test")]
     sides = {"train": 30, "validation": 15, "test": 15}
-    assert row == {
-        "fold": "group 1, m tested",
-        **sides,
-        "train speakers": 2,
-        "validation speakers": 1,
-        "test speakers": 1,
-    }
+    speakers = {"train speakers": 2, "validation speakers": 1, "test speakers": 1}
+    assert row == {"fold": "group 1, m tested"} | sides | speakers
+    assert [len(side) for side in names] == [2, 1, 1]
+    assert sorted(sum(names, [])) == ["Actor_01", "Actor_02", "Actor_03", "Actor_04"]
+    assert names[2] == ["Actor_01"]
     claims = table(acted, "claims")
     assert not claims["comparable"].any()
     why = claims.loc[claims["measured"].notna(), "why_not"]

@@ -292,3 +292,10 @@ def test_a_bad_paper_toml(tmp_path, old, new, message):
     (tmp_path / "doe2030" / "paper.toml").write_text(text.replace(old, new, 1))
     with pytest.raises(SerkitError, match=message):
         papers._discover(tmp_path)
+
+
+def test_smallest_counts(random):
+    counts = random.integers(5, 60, (4, 5))
+    found = papers.smallest_counts(np.round(counts / counts.sum(axis=1, keepdims=True), 4))
+    divisors = np.gcd.reduce(counts, axis=1, keepdims=True)
+    assert np.array_equal(found, counts // divisors)

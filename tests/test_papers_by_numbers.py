@@ -177,14 +177,6 @@ def test_no_number_is_typed_in_prose():
             assert not re.search(r"\d", left), left
 
 
-def test_smallest_counts(random):
-    space = definitions(KEY, "smallest_counts")
-    counts = random.integers(5, 60, (4, 5))
-    found = space["smallest_counts"](np.round(counts / counts.sum(axis=1, keepdims=True), 4))
-    divisors = np.gcd.reduce(counts, axis=1, keepdims=True)
-    assert np.array_equal(found, counts // divisors)
-
-
 def test_standard_errors(random):
     error = definitions(KEY, "standard_errors")["standard_errors"]
     right = random.random((3000, 400, 2)) < (0.7, 0.6)  # unrelated errors

@@ -115,7 +115,7 @@ def test_fewer_public_names_than_before():
         f"baselines.{name}"
         for name in ("summaries", "vectors", "names", "predict", "z_norm_by_speaker", "linear_trajectory")
     }
-    new |= {"features.functionals.egemaps", "splits.by_fold", "papers.cited"}
+    new |= {"features.functionals.egemaps", "splits.by_fold", "papers.cited", "papers.smallest_counts"}
     # Every model of every paper side by side, two corpora, and sentences that nobody has said.
     new |= {"statistics.all_pairs", "statistics.holm"} | {
         f"comparing.{name}"

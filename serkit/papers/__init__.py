@@ -45,6 +45,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from serkit.errors import SerkitError, one_of
@@ -261,6 +262,31 @@ def published(key: str) -> pd.DataFrame:
         SerkitError: there is no such paper.
     """
     return pd.concat([table(key, number).assign(table=number) for number in _tables(key)], ignore_index=True)
+
+
+def smallest_counts(shares: np.ndarray, digits: int = 4) -> np.ndarray:
+    """Return the smallest whole numbers whose shares of a row round to the printed ones.
+
+    Shares of a row whose total is not too great are whole numbers in disguise (chang2017, table 3).
+
+    Args:
+        shares: of each row, printed with so many digits, (rows, columns).
+        digits: after the decimal point.
+
+    Returns:
+        Counts, (rows, columns).
+
+    >>> smallest_counts(np.array([[0.3333, 0.6667]]))
+    array([[1, 2]])
+    """
+    rows = []
+    for row in shares:
+        for total in range(1, 10**digits):
+            counts = np.rint(total * row)
+            if counts.sum() == total and np.array_equal(np.round(counts / total, digits), row):
+                break
+        rows.append(counts.astype(int))
+    return np.array(rows)
 
 
 def cited(corpus: str, classes: Iterable[str], division: str) -> pd.DataFrame:
