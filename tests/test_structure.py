@@ -16,13 +16,13 @@ ROOT = Path(serkit.__file__).parent
 # What a part of the package may know of; a part is a module or a folder of them.
 ALLOWED = {
     "cli": {"jobs", "planning", "notebooks", "report", "papers", "corpora", "errors", "statistics"},
-    "jobs": {"notebooks", "corpora", "progress", "errors"},
+    "jobs": {"notebooks", "devices", "corpora", "progress", "errors"},
     "notebooks": {"planning", "stamps", "training", "report", "papers", "corpora", "progress", "errors", "files"},
     "stamps": {"files", "fingerprints", "study"},
     "report": {"papers", "corpora", "statistics", "metrics", "plots", "files", "errors", "audio"},
     "baselines": {"features", "report", "splits", "metrics", "errors"},
     "study": {"cluster", "planning", "training", "devices", "fingerprints", "files", "progress", "errors", "layers"},
-    "cluster": {"devices", "errors"},
+    "cluster": {"devices", "progress", "errors"},
     "planning": {"corpora", "audio", "errors"},
     "training": {"planning", "inspection", "devices", "metrics", "progress", "errors"},
     "adversarial": {"planning", "metrics", "progress", "errors", "losses", "training"},
@@ -128,7 +128,7 @@ def test_fewer_public_names_than_before():
         )
     }
     new |= {"features.normalisation.Standardisation"}  # zhao2018 without its whitening
-    new |= {"cluster.client", "cluster.usual_workers"}
+    new |= {"cluster.client", "cluster.each", "devices.gpus", "jobs.usual_workers"}
     public = [
         f"{name}.{node.name}"
         for name, tree in modules().items()
