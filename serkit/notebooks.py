@@ -295,7 +295,7 @@ def execute(
     from papermill.exceptions import PapermillExecutionError
 
     paper, corpus, root, folder, values = _prepared(key, corpus, root, profile, out, given)
-    made = stamps.made_of(_path_of(paper), values)
+    made, source = stamps.made_of(_path_of(paper), values), stamps.source()
     if not again and stamps.holds(folder, made):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -319,7 +319,7 @@ def execute(
     notebook = nbformat.read(executed, as_version=4)
     _drop_startup_lines(notebook)
     nbformat.write(notebook, executed)
-    files.write_text(folder / "command.txt", _command(paper, values) + "\n")
+    files.write_text(folder / "command.txt", f"# {source}\n{_command(paper, values)}\n")
     stamps.write(folder, made)
     return folder
 

@@ -34,8 +34,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import cluster, devices, files, fingerprints, planning, progress
+from serkit import cluster, devices, files, fingerprints, planning, progress, splits
 from serkit.errors import SerkitError
+from serkit.splits import Fold
 
 BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}  # what each computes with
 SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION")
@@ -174,6 +175,8 @@ class Study:
         run: ``run(**spec) -> Outcome``; it may be defined in a notebook. It must seed itself from its
             spec, so that a run gives the same numbers whatever ran before it. Whatever it names outside
             itself, such as the notebook's parameters, tables and stored features, is part of the key.
+        fold: ``fold(spec) -> splits.Fold``, what a run is trained and tested on, for its record. None: the fold that
+            is a value of the spec, where there is one.
 
     Raises:
         SerkitError: `run` names something that cannot be compared by content.
@@ -181,6 +184,7 @@ class Study:
 
     directory: Path
     run: Callable[..., Outcome]
+    fold: Callable[[dict], Fold] | None = None
 
     def __post_init__(self):
         self.directory = Path(self.directory)
@@ -561,6 +565,7 @@ def _keep_dask_off_our_random_numbers() -> None:
 def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
     return {
         "spec": _names(spec),
+        "split": _split(study, spec),
         "settings": {
             name.removeprefix("value "): value for name, value in study._trace.items() if name.startswith("value ")
         },
@@ -576,7 +581,29 @@ def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
         "device": _device(),
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := fingerprints.version_of(name))},
+        "linear algebra": _linear_algebra(),
     }
+
+
+def _split(study: Study, spec: dict) -> dict | None:
+    """The fold that a run belongs to: its name, the utterances on each side, and the digest of who they are."""
+    given = [item.value for item in spec.values() if isinstance(item, _Named) and isinstance(item.value, Fold)]
+    fold = study.fold(_names(spec)) if study.fold else next(iter(given), None)
+    if fold is None:
+        return None
+    counts = {side: len(getattr(fold, side)) for side in splits.SIDES}
+    return {"name": fold.name, **counts, "fingerprint": splits.fingerprint(fold)}
+
+
+def _linear_algebra() -> list[str]:
+    """What NumPy and SciPy multiply matrices with: another build, or another processor's kernel, has other last digits.
+
+    TensorFlow, JAX and PyTorch bring their own along: theirs are told by their versions.
+    """
+    from threadpoolctl import threadpool_info
+
+    found = [one for one in threadpool_info() if one["user_api"] == "blas"]
+    return sorted({" ".join(filter(None, map(one.get, ("internal_api", "version", "architecture")))) for one in found})
 
 
 def _names(spec: dict) -> dict:

@@ -89,8 +89,14 @@ def test_honest_rows_share_no_speaker_and_test_everything_once(folder, predictio
     honest = predictions[predictions["kind"] != "leak"]
     for (_, _), part in honest.groupby(["model", "seed"]):
         assert sorted(part["id"]) == sorted(utterances["id"])
-    for fold in steps(utterances).divide(utterances, validation=2):
+    folds = steps(utterances).divide(utterances, validation=2)
+    for fold in folds:
         splits.assert_disjoint(fold, utterances)
+    stored = pd.read_csv(folder / "folds.csv.gz")
+    pd.testing.assert_frame_equal(
+        stored[stored["model"] == MLP].drop(columns="model").reset_index(drop=True), splits.listed(folds)
+    )
+    assert set(stored.loc[stored["model"] == SVM, "side"]) == {"train", "test"}
 
 
 def test_the_summary_is_what_the_stored_predictions_say(summary, predictions):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from notebook_checks import (
     check_figures,
+    check_folds,
     check_outputs,
     check_scores,
     check_that_results_say_miniature,
@@ -49,6 +50,10 @@ def test_the_plan(planned, folder, tmp_path):
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "li2018", "iemocap")
     check_scores(folder)
+
+
+def test_who_is_on_which_side_is_written_down(folder):
+    check_folds(folder)
 
 
 def test_claims(folder):
