@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import cluster, devices, files, fingerprints, planning, progress, splits
+from serkit import cluster, devices, files, fingerprints, planning, progress, splits, verifying
 from serkit.errors import SerkitError
 from serkit.splits import Fold
 
@@ -304,8 +304,12 @@ class Study:
             alike.setdefault(kind, []).append((spec, key))
         rows = []
         for kind, group in progress.track(alike.items(), f"{what}: a run of each kind", len(alike)):
-            stored = [self._row(spec, key) for spec, key in group if self._is_there(spec, key)]
+            found = [(spec, key) for spec, key in group if self._is_there(spec, key)]
+            stored = [self._row(*run) for run in found]
             rows += stored
+            if verifying.active():
+                verifying.offer(self, what, [(*run, _names(run[0])) for run in found])
+                continue
             folders = {self.directory / key for _, key in group}
             there = {Path(row["directory"]) for row in stored} - planning.counted
             missing = folders - there - planning.counted
@@ -323,23 +327,28 @@ class Study:
         axes = list(specs[0]) if specs else []
         return pd.DataFrame(rows, columns=None if rows else [*axes, "key", "seconds", "directory"])
 
+    def aside(self, spec: dict, folder: Path) -> Path:
+        """Do a run, whether it is stored or not, and keep it in another folder; return its own in there."""
+        study = copy.copy(self)
+        study.directory = folder
+        _execute(study, spec, "run", _conditions(), _machinery())
+        return folder / "run"
+
     def _takes(self, spec: dict) -> dict[str, float]:
         """What a run takes, from one whose trainings are cut short: seconds, those that grow with the data, bytes."""
         with tempfile.TemporaryDirectory() as folder, planning.trials() as trials:
-            aside = copy.copy(self)
-            aside.directory = Path(folder)
             try:
-                _execute(aside, spec, "run", _conditions(), _machinery())
+                done = self.aside(spec, Path(folder))
             except Exception as error:
                 text = str(error) if isinstance(error, SerkitError) else f"{type(error).__name__}: {error}"
                 planning.note(failed=text)
                 raise
-            sizes = _sizes(aside.directory / "run")
+            sizes = _sizes(done)
             longer = sum(trial.epochs for trial in trials) / planning.EPOCHS
             for name in {"history.csv", "arrays.npz"} & sizes.keys():
                 sizes[name] *= longer  # what is kept of each epoch
-            seconds = _recorded(aside.directory / "run")["seconds"] + sum(trial.more for trial in trials)
-            whole = sum(trial.whole for trial in trials) if trials else seconds * _predicts(aside.directory / "run")
+            seconds = _recorded(done)["seconds"] + sum(trial.more for trial in trials)
+            whole = sum(trial.whole for trial in trials) if trials else seconds * _predicts(done)
         return {"seconds": seconds, "grows": whole, "bytes": sum(sizes.values())}
 
     def _is_there(self, spec: dict, key: str) -> bool:

@@ -15,25 +15,29 @@ import serkit
 ROOT = Path(serkit.__file__).parent
 # What a part of the package may know of; a part is a module or a folder of them.
 ALLOWED = {
-    "cli": {"jobs", "planning", "notebooks", "report", "papers", "corpora", "errors", "statistics"},
+    "cli": {"jobs", "planning", "verifying", "notebooks", "report", "papers", "corpora", "errors", "statistics"},
     "jobs": {"notebooks", "corpora", "progress", "errors"},
-    "notebooks": {"planning", "stamps", "training", "report", "papers", "corpora", "progress", "errors", "files"},
+    "notebooks": {
+        "planning",
+        "verifying",
+        "stamps",
+        "training",
+        "report",
+        "papers",
+        "corpora",
+        "progress",
+        "errors",
+        "files",
+    },
     "stamps": {"files", "fingerprints", "study"},
     "report": {"papers", "corpora", "statistics", "metrics", "plots", "files", "errors", "audio"},
     "baselines": {"features", "report", "splits", "metrics", "errors"},
     "study": {
-        "cluster",
-        "splits",
-        "planning",
-        "training",
-        "devices",
-        "fingerprints",
-        "files",
-        "progress",
-        "errors",
-        "layers",
+        *("cluster", "splits", "verifying", "planning", "training", "devices", "fingerprints", "files", "progress"),
+        *("errors", "layers"),
     },
     "cluster": {"devices", "errors"},
+    "verifying": {"planning", "progress", "errors"},
     "planning": {"corpora", "audio", "errors"},
     "training": {"planning", "inspection", "devices", "metrics", "progress", "errors"},
     "adversarial": {"planning", "metrics", "progress", "errors", "losses", "training"},
@@ -142,6 +146,7 @@ def test_fewer_public_names_than_before():
     new |= {"cluster.client", "cluster.usual_workers"}
     # Where results come from.
     new |= {"splits.listed", "splits.fingerprint", "stamps.source"}
+    new |= {f"verifying.{name}" for name in ("active", "offer", "verify", "compare", "read", "table", "judge")}
     public = [
         f"{name}.{node.name}"
         for name, tree in modules().items()
