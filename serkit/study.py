@@ -277,20 +277,12 @@ class Study:
             return
         with cluster.client(min(workers, len(missing)), scheduler) as client:
             import cloudpickle
-            from dask.distributed import as_completed
 
-            # Futures are named by the runs' keys, so that two studies on one cluster share a run in hand.
-            futures = [
-                client.submit(_execute_pickled, cloudpickle.dumps(work), key=f"serkit-{work[2]}", pure=False)
-                for work in ((self, spec, key, conditions, machinery) for spec, key in missing)
-            ]
-            try:
-                for future in as_completed(futures):
-                    future.result()
-                    yield
-            except BaseException:
-                client.cancel(futures, force=True)
-                raise
+            works = ((key, cloudpickle.dumps((self, spec, key, conditions, machinery))) for spec, key in missing)
+            for _, outcome in cluster.each(client, _execute_pickled, works):
+                if isinstance(outcome, Exception):
+                    raise outcome
+                yield
 
     def _plan(self, specs: list[dict], keys: list[str], what: str) -> pd.DataFrame:
         """Do nothing; note what the runs take, those together that differ in fold and seed only.
