@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 from notebook_checks import files_in
 
-from serkit import cli, files, notebooks, planning, study, verifying
+from serkit import cli, files, notebooks, splits, study, verifying
 from serkit.errors import SerkitError
 from serkit.splits import Fold
 
@@ -140,20 +140,48 @@ def test_the_command_prints_a_table_and_ends_with_an_error_where_runs_differ(tmp
     assert not list(tmp_path.iterdir())
 
 
-def test_a_notebooks_own_runs(tmp_path, monkeypatch):
-    """With seeds and settings: the command that made them, and --verify."""
-    given = {
-        "models": ["CNN_TF_GAP", "CNN_TF_Att.pooling"], "filter_heights": [], "filter_widths": [], "seeds": 2,
-        "baseline_features": ["own features"], "classes": ["neutral", "angry"], "fold_limit": 1,
-    }  # fmt: skip
-    path = tmp_path / "plan.jsonl"
-    with pytest.raises(SerkitError, match="no run of this command is stored"):
-        verifying.read(notebooks.plan("li2018", path, profile="smoke", out=tmp_path, verify=2, **given))
-    folder = notebooks.execute("li2018", profile="smoke", out=tmp_path, **given)
-    before = files_in(folder)
-    records = verifying.read(notebooks.plan("li2018", path, profile="smoke", out=tmp_path, verify=3, **given))
-    assert len(records) == 3
-    assert {one["what"] for one in records} == {"baselines", "Table 1"}
-    assert all(one["bytes"] for one in records)
-    assert files_in(folder) == before
-    assert planning.read(path)
+def by_name(fold, seed):
+    return study.Outcome(pd.DataFrame({"id": ["a"], "p": [seed]}))
+
+
+def test_a_run_says_what_it_was_trained_on_and_with_what(tmp_path):
+    """By value, by name, or of no fold; the key does not depend on how its fold is found."""
+    folds = {"1": Fold("1", ("c", "d"), ("a",), ("b",)), "2": Fold("2", ("a",), ("c",))}
+    kinds = {
+        "value": (study.Study(tmp_path / "value", by_name), study.grid(fold=study.named(folds), seed=[0])),
+        "name": (
+            study.Study(tmp_path / "name", by_name, lambda spec: folds[spec["fold"]]),
+            study.grid(fold=list(folds), seed=[0]),
+        ),
+        "none": (study.Study(tmp_path / "none", timed), study.grid(machine=["here"])),
+    }
+    records = {}
+    for name, (runs, specs) in kinds.items():
+        rows = runs.complete(specs)
+        records[name] = [json.loads((tmp_path / name / key / "run.json").read_text()) for key in rows["key"]]
+    said = [
+        {"name": "1", "train": 2, "validation": 1, "test": 1},
+        {"name": "2", "train": 1, "validation": 0, "test": 1},
+    ]
+    for name in ("value", "name"):
+        found = [record["split"] for record in records[name]]
+        assert [one.pop("fingerprint") for one in found] == [splits.fingerprint(fold) for fold in folds.values()]
+        assert found == said
+    assert records["none"][0]["split"] is None
+    assert study.Study(tmp_path, by_name).key({"fold": "1", "seed": 0}) == kinds["name"][0].key(
+        {"fold": "1", "seed": 0}
+    )
+    record = records["none"][0]
+    used = {
+        "soxr",
+        "soundfile",
+        "opensmile",
+        "kaldi-native-fbank",
+        "librosa",
+        "scikit-learn",
+        "pandas",
+        record["backend"],
+    }
+    assert used <= record["versions"].keys()
+    assert all(one.split()[0] in ("openblas", "mkl", "blis", "flexiblas") for one in record["linear algebra"])
+    assert record["linear algebra"]
