@@ -41,6 +41,8 @@ from serkit.splits import Fold
 BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}  # what each computes with
 SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION")
 SWITCHES += ("NVIDIA_TF32_OVERRIDE", "KERAS_NNX_ENABLED")
+# All that touch numbers. Without numba, which librosa brings along (nothing that is called here goes through it), and
+# joblib, which shares scikit-learn's work and changes no number.
 PACKAGES = ("serkit", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "scipy", "pandas", "scikit-learn")
 PACKAGES += ("librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank")
 IDLE = 6  # compiled networks that wait for another run like theirs
