@@ -117,6 +117,25 @@ def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jo
         raise SerkitError("; ".join(map(str, failed)) + f" ({len(failed)} of {len(plan)} failed)" * (len(plan) > 1))
 
 
+@main.command("report")
+@click.argument("directory", default="results", type=click.Path())
+@click.option(
+    "--out", type=click.Path(), metavar="FILE", help="Where the page goes.  [default: report.html in DIRECTORY]"
+)
+@click.option("--latex", is_flag=True, help="Published and measured numbers as LaTeX tables too, beside the page.")
+@click.option("--csv", is_flag=True, help="The same as one CSV.")
+def _report(directory, out, latex, csv) -> None:
+    """Write one page of all results under DIRECTORY (default: results), to read in a browser and to pass on.
+
+    It holds everything that it shows and needs no network.
+    """
+    from serkit import page
+
+    for path in page.write(directory, out, latex, csv):
+        size = path.stat().st_size
+        click.echo(f"wrote {path} ({f'{size / 1e6:.1f} MB' if size >= 1e6 else f'{max(size // 1000, 1)} kB'})")
+
+
 @main.command("papers")
 @click.argument("key", required=False)
 def _papers(key) -> None:
