@@ -659,7 +659,7 @@ def test_valence_by_proxy_says_so(acted):
     speakers = {"train speakers": 2, "validation speakers": 1, "test speakers": 1}
     assert row == {"fold": "group 1, m tested"} | sides | speakers
     assert [len(side) for side in names] == [2, 1, 1]
-    assert sorted(sum(names, [])) == ["Actor_01", "Actor_02", "Actor_03", "Actor_04"]
+    assert sorted([*names[0], *names[1], *names[2]]) == ["Actor_01", "Actor_02", "Actor_03", "Actor_04"]
     assert names[2] == ["Actor_01"]
     claims = table(acted, "claims")
     assert not claims["comparable"].any()
