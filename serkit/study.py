@@ -34,7 +34,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import devices, files, fingerprints, planning, progress
+from serkit import cluster, devices, files, fingerprints, planning, progress
 from serkit.errors import SerkitError
 
 BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}  # what each computes with
@@ -271,7 +271,7 @@ class Study:
                 _execute(self, spec, key, conditions, machinery)
                 yield
             return
-        with _cluster(min(workers, len(missing)), scheduler) as client:
+        with cluster.client(min(workers, len(missing)), scheduler) as client:
             import cloudpickle
             from dask.distributed import as_completed
 
@@ -582,34 +582,6 @@ def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
 def _names(spec: dict) -> dict:
     """A run's spec in plain values, as tables show it."""
     return {axis: item.name if isinstance(item, _Named) else item for axis, item in spec.items()}
-
-
-@contextmanager
-def _cluster(workers: int, scheduler: str):
-    """A client of the cluster at an address, or of local worker processes that end with the block."""
-    from dask.distributed import Client, LocalCluster
-
-    if scheduler:
-        try:
-            client = Client(scheduler, timeout="20s")
-        except (OSError, ValueError, TimeoutError) as error:
-            raise SerkitError(f"no Dask scheduler answers at {scheduler!r}: start one, or use --workers") from error
-        with client:
-            yield client
-        return
-    environment = {"KERAS_BACKEND": _backend(), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    with (
-        LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            env=environment,
-            dashboard_address=None,
-            silence_logs=40,
-        ) as cluster,
-        Client(cluster) as client,
-    ):
-        yield client
 
 
 def _backend() -> str:
