@@ -5,8 +5,9 @@ the end of an epoch: weights, optimiser, random states, callbacks and the epochs
 folder, written whole or not at all. The same run started again, by the same command, goes on after that epoch. The file
 goes when the run is stored. Minutes are `MINUTES`, or ``$SERKIT_CHECKPOINT``; outside of a run nothing is kept.
 
-Batches must depend on nothing but their seed and the number of the epoch, as all of `serkit.batches` do; what draws
-from the generator of Keras' backend without a seed of its own goes on elsewhere than it would have.
+Batches must depend on nothing but their seed and the number of the epoch, as all of `serkit.batches` do, and those of
+the validation on nothing; what draws from the generator of Keras' backend without a seed of its own goes on elsewhere
+than it would have.
 """
 
 import importlib
@@ -116,7 +117,6 @@ class Epochs(keras.callbacks.Callback):
     Args:
         model: compiled, with an optimiser that is built; it gets its weights.
         batches: as for ``model.fit``; its epochs are counted on.
-        held_out: its ``validation_data``, likewise.
         callbacks: the other ones.
 
     Attributes:
@@ -125,7 +125,7 @@ class Epochs(keras.callbacks.Callback):
         finished: whether it is not to be called at all.
     """
 
-    def __init__(self, model: keras.Model, batches: Any, held_out: Any, callbacks: list[keras.callbacks.Callback]):
+    def __init__(self, model: keras.Model, batches: Any, callbacks: list[keras.callbacks.Callback]):
         super().__init__()
         self.rows, self.epoch, self.finished = [], 0, False
         self._training, self._network, self._others = Training(), model, callbacks
@@ -137,9 +137,8 @@ class Epochs(keras.callbacks.Callback):
             return
         self.rows, self.finished = self._state["rows"], self._state["finished"]
         self._began -= self.rows[-1]["seconds"]
-        for one in (batches, held_out):
-            for _ in self.rows if isinstance(one, keras.utils.PyDataset) else ():
-                one.on_epoch_end()
+        for _ in self.rows:
+            batches.on_epoch_end()
         for variable, value in zip(self._variables(), self._state["variables"], strict=True):
             variable.assign(value)
         self.epoch = self._state["next"]

@@ -289,7 +289,7 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
     y = options["y"] if "y" in options else batches[0][1] if isinstance(batches, keras.utils.PyDataset) else None
     if y is not None:
         _create_variables(model, y)
-    kept = checkpoints.Epochs(model, batches, options.get("validation_data"), every)
+    kept = checkpoints.Epochs(model, batches, every)
     if not kept.finished:
         model.fit(batches, epochs=epochs, initial_epoch=kept.epoch, callbacks=[*every, kept], verbose=0, **options)
     table = pd.DataFrame(kept.rows)

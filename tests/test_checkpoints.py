@@ -36,6 +36,13 @@ class Batches(keras.utils.PyDataset):
         self.epoch += 1
 
 
+class HeldOut(Batches):
+    """The same in every epoch."""
+
+    def on_epoch_end(self):
+        pass
+
+
 class Ends(keras.callbacks.Callback):
     """The process, at an epoch and step."""
 
@@ -81,7 +88,7 @@ def train(batches, patience=2, ends_at=(), worse=EPOCHS):
         keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.1),
         Ends(ends_at),
     ]
-    history = training.fit(model, batches, EPOCHS, callbacks=rules, validation_data=Batches())
+    history = training.fit(model, batches, EPOCHS, callbacks=rules, validation_data=HeldOut())
     state = [rules[1].best_epoch, int(model.optimizer.iterations), np.random.random()]  # noqa: NPY002
     weights = [*model.get_weights(), np.array(state)]
     return history.drop(columns="seconds"), weights
