@@ -40,7 +40,7 @@ def do_all(tasks: dict[str, Work], workers: int = 1, scheduler: str = "") -> Ite
         A key, and None or the record of its failure: error, trace, log, where, when, tries.
 
     Raises:
-        SerkitError: no scheduler answers, or it is lost; what is finished is kept.
+        SerkitError: no scheduler answers, or it is gone, or no worker starts; what is finished is kept.
     """
     return _elsewhere(tasks, workers, scheduler) if workers > 1 or scheduler else _here(tasks)
 
@@ -61,48 +61,20 @@ def _here(tasks: dict[str, Work]) -> Iterator[tuple[str, dict | None]]:
 
 def _elsewhere(tasks: dict[str, Work], workers: int, scheduler: str) -> Iterator[tuple[str, dict | None]]:
     import cloudpickle
-    from dask.distributed import KilledWorker, as_completed
 
-    pickled = {key: cloudpickle.dumps(work) for key, work in tasks.items()}
     with cluster.client(min(workers, len(tasks)), scheduler) as client:
-        ended, in_hand = as_completed(), {}
-
-        def submit(key: str, tries: int = 1, wait: bool = False, avoid: str = "") -> None:
-            others = [one for one in client.scheduler_info(n_workers=-1)["workers"] if one != avoid] if avoid else []
-            # Futures are named by the runs' keys, so that two studies on one cluster share a run in hand.
-            name = f"serkit-{key}" + f"-{tries}" * (tries > 1) + "-wait" * wait
-            where = {"workers": others or None, "allow_other_workers": bool(others)}
-            future = client.submit(_attempt_pickled, pickled[key], wait, key=name, pure=False, **where)
-            in_hand[future.key] = future, key, tries
-            ended.add(future)
-
-        for key in tasks:
-            submit(key)
-        try:
-            for future in ended:
-                _, key, tries = in_hand.pop(future.key)
-                try:
-                    found = future.result()
-                except KilledWorker as error:
-                    found = _record(f"its worker was killed, or out of memory: {error}", "", [], str(error.last_worker))
-                    tries = error.allowed_failures + 1
-                except Exception as error:
-                    if client.status == "running":
-                        raise
-                    where = f"the Dask scheduler at {scheduler}" if scheduler else "the scheduler of the local workers"
-                    raise SerkitError(
-                        f"{where} is lost; finished runs are kept: start it, and the same command again"
-                    ) from error
+        for wait in (False, True):
+            held = {}
+            given = ((key, cloudpickle.dumps(functools.partial(work, wait))) for key, work in tasks.items())
+            for key, found in cluster.each(client, _attempt_pickled, given):
                 if found == BUSY:
-                    submit(key, tries, wait=True)
-                elif found and tries == 1:
-                    submit(key, 2, avoid=found["worker"])
+                    held[key] = tasks[key]
+                elif isinstance(found, Exception):
+                    record = getattr(found, "record", None) or _record(str(found), "", [], "on a worker")
+                    yield key, _told(record, 2)
                 else:
-                    yield key, _told(found, tries)
-        except BaseException:
-            if client.status == "running":
-                client.cancel([future for future, *_ in in_hand.values()], force=True)
-            raise
+                    yield key, None
+            tasks = held
 
 
 def attempt(work: Work, wait: bool) -> str | dict | None:
@@ -124,22 +96,27 @@ def attempt(work: Work, wait: bool) -> str | dict | None:
             return _record(f"{type(error).__name__}: {error}", traceback.format_exc(), lines) | {"final": False}
 
 
-def _attempt_pickled(work: bytes, wait: bool) -> str | dict | None:
+def _attempt_pickled(work: bytes) -> str | None:
     """`attempt` on a worker.
 
     Dask's scheduler may live in the notebook's process and unpickles what a task is given. A class of the notebook
     would thereby get its methods anew, with copies of the notebook's globals: bytes are left alone.
+
+    Raises:
+        SerkitError: the run failed; its attribute ``record`` says how.
     """
-    from dask.distributed import get_worker
+    found = attempt(functools.partial(_unpickled, work), True)
+    if isinstance(found, dict):
+        error = SerkitError(found["error"])
+        error.record = found
+        raise error
+    return found
 
-    found = attempt(functools.partial(_unpickled, work), wait)
-    return found | {"worker": get_worker().address} if isinstance(found, dict) else found
 
-
-def _unpickled(work: bytes, wait: bool) -> bool:
+def _unpickled(work: bytes, _: bool) -> bool:
     import cloudpickle
 
-    return cloudpickle.loads(work)(wait)
+    return cloudpickle.loads(work)()
 
 
 def _record(error: str, trace: str, lines: Any, where: str = "") -> dict:
@@ -152,7 +129,7 @@ def _told(found: dict | None, tries: int) -> dict | None:
     """What a failed run leaves; None of one that is done."""
     if found is None:
         return None
-    return {name: value for name, value in found.items() if name not in ("final", "worker")} | {"tries": tries}
+    return {name: value for name, value in found.items() if name != "final"} | {"tries": tries}
 
 
 class _Both(io.TextIOBase):

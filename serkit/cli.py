@@ -29,6 +29,20 @@ class _Commands(click.Group):
             context.exit(130)
 
 
+class _Workers(click.IntRange):
+    """A number of workers, or auto for what suits this machine."""
+
+    name = "integer|auto"
+
+    def __init__(self):
+        super().__init__(min=1)
+
+    def convert(self, value, param, ctx):
+        from serkit import jobs
+
+        return jobs.usual_workers() if value == "auto" else super().convert(value, param, ctx)
+
+
 @click.group(cls=_Commands)
 @click.version_option(__version__)
 def main() -> None:
@@ -54,7 +68,11 @@ def main() -> None:
     "--plan", "planned", is_flag=True, help="Do nothing; say which runs are found or to do, and what they will take."
 )
 @click.option("--jobs", type=click.IntRange(1), help="Notebooks side by side.  [default: one a core]")
-@click.option("--workers", type=click.IntRange(1), help="Local worker processes for the runs of a notebook.")
+@click.option(
+    "--workers",
+    type=_Workers(),
+    help="Local worker processes for the runs of a notebook; auto: one a GPU, or one to two cores where there is none.",
+)
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, tcp://host:port, instead of local workers.")
 @click.option(
     "--shard",

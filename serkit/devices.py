@@ -1,6 +1,8 @@
 """What Keras computes on: how many threads, which GPU, and how much of its memory."""
 
 import os
+import re
+import subprocess
 
 from serkit.errors import SerkitError
 
@@ -41,6 +43,31 @@ def accelerators() -> list[str]:
         used = keras.ops.zeros(1).device
         return [torch.cuda.get_device_name(used) if used.type == "cuda" else used.type] if used.type != "cpu" else []
     return []
+
+
+def gpus() -> list[str]:
+    """The GPUs that a process of this machine may use, as ``CUDA_VISIBLE_DEVICES`` takes them; no backend is loaded.
+
+    They are those of that variable, if it is set; else those that ``nvidia-smi`` lists, or the slices of one that is
+    divided (MIG).
+    """
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is not None:
+        names = [name.strip() for name in given.split(",")]
+        last = next((place for place, name in enumerate(names) if name in ("", "-1")), len(names))
+        return names[:last]  # CUDA sees none after the first that is not there
+    try:
+        command = ["nvidia-smi", "-L"]
+        listed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return []
+    found: list[list[str]] = []
+    for kind, name in re.findall(r"^\s*(GPU|MIG) .*\(UUID: ([^)]+)\)", listed, re.M):
+        if kind == "GPU":
+            found.append([name])
+        else:
+            found[-1].append(name)
+    return [name for one in found for name in (one[1:] or one)]
 
 
 def share_memory() -> None:

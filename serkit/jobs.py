@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from multiprocessing import connection
 from pathlib import Path
 
-from serkit import notebooks, progress
+from serkit import devices, notebooks, progress
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
@@ -88,14 +88,19 @@ def execute_all(
             _end(running)
 
 
-def usual_number() -> int:
-    """How many executions this machine can do side by side: one a core, as far as memory goes."""
+def usual_number(each: int = 1) -> int:
+    """How many executions this machine can do side by side: one to so many cores each, as far as memory goes."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
-        return cores
-    return max(min(cores, memory // MEMORY), 1)
+        return max(cores // each, 1)
+    return max(min(cores // each, memory // MEMORY), 1)
+
+
+def usual_workers() -> int:
+    """How many local workers suit this machine: one a GPU; without any, one to two cores, as far as memory goes."""
+    return len(devices.gpus()) or usual_number(2)
 
 
 def _outcome(one: Execution, again: bool, shown_by: Path | None = None) -> Path | SerkitError:

@@ -16,7 +16,7 @@ ROOT = Path(serkit.__file__).parent
 # What a part of the package may know of; a part is a module or a folder of them.
 ALLOWED = {
     "cli": {"jobs", "planning", "notebooks", "report", "papers", "corpora", "errors", "statistics"},
-    "jobs": {"notebooks", "corpora", "progress", "errors"},
+    "jobs": {"notebooks", "devices", "corpora", "progress", "errors"},
     "notebooks": {
         "planning",
         "shards",
@@ -47,7 +47,7 @@ ALLOWED = {
     "attempts": {"cluster", "errors"},
     "shards": {"errors"},
     "checkpoints": {"files", "errors"},
-    "cluster": {"devices", "errors"},
+    "cluster": {"devices", "progress", "errors"},
     "planning": {"corpora", "audio", "errors"},
     "training": {"checkpoints", "planning", "inspection", "devices", "metrics", "progress", "errors"},
     "adversarial": {"checkpoints", "planning", "metrics", "progress", "errors", "losses", "training"},
@@ -154,7 +154,15 @@ def test_fewer_public_names_than_before():
     }
     new |= {"features.normalisation.Standardisation"}  # zhao2018 without its whitening
     # Studies on many machines, of which parts may fail or be stopped.
-    new |= {"cluster.client", "cluster.usual_workers", "attempts.do_all", "attempts.attempt", "files.locked"}
+    new |= {
+        "cluster.client",
+        "cluster.each",
+        "devices.gpus",
+        "jobs.usual_workers",
+        "attempts.do_all",
+        "attempts.attempt",
+        "files.locked",
+    }
     new |= {"notebooks.do_share", "study.missing", "planning.note_stores"}
     new |= {f"shards.{name}" for name in ("active", "parsed", "share", "note", "read", "open_ends")}
     new |= {f"checkpoints.{name}" for name in ("of_run", "plain", "Epochs", "Training")}
