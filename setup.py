@@ -6,7 +6,10 @@ setup(
     packages=[*find_packages(include=["serkit", "serkit.*"]), "serkit._notebooks"],
     package_dir={"serkit._notebooks": "notebooks"},
     package_data={
-        "serkit": [f"papers/{folder}*.{kind}" for folder in ("", "*/", "companions/*/") for kind in ("toml", "csv")],
+        "serkit": [
+            "templates/*",
+            *[f"papers/{folder}*.{kind}" for folder in ("", "*/", "companions/*/") for kind in ("toml", "csv")],
+        ],
         "serkit._notebooks": ["*.ipynb"],
     },
 )

@@ -67,6 +67,14 @@ def main() -> None:
 @click.option(
     "--plan", "planned", is_flag=True, help="Do nothing; say which runs are found or to do, and what they will take."
 )
+@click.option(
+    "--verify",
+    is_flag=False,
+    flag_value=3,
+    type=click.IntRange(1),
+    metavar="[N]",
+    help="Change nothing; train N stored runs (3 unless said) again and compare what they predict.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Notebooks side by side.  [default: one a core]")
 @click.option(
     "--workers",
@@ -83,7 +91,7 @@ def main() -> None:
     "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
 )
 def _reproduce(
-    paper, corpora, profile, settings, seeds, again, pdf, planned, jobs, workers, scheduler, shard, out
+    paper, corpora, profile, settings, seeds, again, pdf, planned, verify, jobs, workers, scheduler, shard, out
 ) -> None:
     """Run the notebooks of PAPERs and write tables, figures and executed notebooks.
 
@@ -107,6 +115,9 @@ def _reproduce(
         jobs = jobs or 1  # they fill the cores by themselves
     failed = []
     executions = [(key, corpus, root, profile, out, given) for key, corpus, root, given in plan]
+    if verify:
+        _verify(executions, verify)
+        return
     if shard:
         executions = _do_shares(executions, shard)
         jobs = 1
@@ -125,6 +136,25 @@ def _reproduce(
             tqdm.write(f"{title}: done\n{_summary(outcome)}")
     if failed:
         raise SerkitError("; ".join(map(str, failed)) + f" ({len(failed)} of {len(plan)} failed)" * (len(plan) > 1))
+
+
+@main.command("report")
+@click.argument("directory", default="results", type=click.Path())
+@click.option(
+    "--out", type=click.Path(), metavar="FILE", help="Where the page goes.  [default: report.html in DIRECTORY]"
+)
+@click.option("--latex", is_flag=True, help="Published and measured numbers as LaTeX tables too, beside the page.")
+@click.option("--csv", is_flag=True, help="The same as one CSV.")
+def _report(directory, out, latex, csv) -> None:
+    """Write one page of all results under DIRECTORY (default: results), to read in a browser and to pass on.
+
+    It holds everything that it shows and needs no network.
+    """
+    from serkit import page
+
+    for path in page.write(directory, out, latex, csv):
+        size = path.stat().st_size
+        click.echo(f"wrote {path} ({f'{size / 1e6:.1f} MB' if size >= 1e6 else f'{max(size // 1000, 1)} kB'})")
 
 
 @main.command("papers")
@@ -332,6 +362,37 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
             tqdm.write("\n".join([*(f"full size: {text}; folds as here" for text in said), ""]))
     if tables:
         tqdm.write(planning.summary(tables, jobs, workers))
+    if failed:
+        raise SerkitError("; ".join(failed))
+
+
+def _verify(executions: list[tuple], count: int) -> None:
+    """Train stored runs of each execution again, and print how they compare."""
+    import tempfile
+
+    from tqdm import tqdm
+
+    from serkit import notebooks, verifying
+    from serkit.papers import COMPANIONS
+
+    done, failed = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for key, corpus, root, profile, out, given in executions:
+            tqdm.write(f"{_title(key, corpus, root, profile)} ...")
+            if key in COMPANIONS:
+                tqdm.write("no study of its own: nothing to verify\n")
+                continue
+            try:
+                path = notebooks.plan(key, Path(folder) / "plan.jsonl", corpus, root, profile, out, count, **given)
+                done += (records := verifying.read(path))
+                tqdm.write(verifying.table(records).to_string(index=False) + "\n")
+            except SerkitError as error:
+                failed.append(str(error))
+                tqdm.write("failed\n")
+    try:
+        verifying.judge(done)
+    except SerkitError as error:
+        failed.append(str(error))
     if failed:
         raise SerkitError("; ".join(failed))
 

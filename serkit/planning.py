@@ -30,10 +30,6 @@ FULL = "minutes at full size"
 LIMITS = """At most: stopping rules may end training sooner, and runs alike compile once. Features that are listed have
 been extracted, for this plan or before, and are kept. Imports, toys and figures take half a minute more.
 """
-SIZE = """from serkit import features, planning
-planning.note_stores([one for one in globals().values() if isinstance(one, features.Features)])
-planning.note(**planning.full_size(speech, globals().get('utterances', speech.utterances)) or {})
-"""  # a cell at the end of a plan
 counted: set[Path] = set()  # folders of runs that this plan has; another study may name them again
 CALLS = ".complete("  # how a notebook does a study
 
@@ -256,16 +252,25 @@ def summary(tables: Sequence[pd.DataFrame], jobs: int, workers: int) -> str:
     return "\n".join([*lines, LIMITS.strip()])
 
 
-def run_cells(notebook: Any, cwd: Path, notes: Path, may_wait: Callable[[Path], bool] = lambda _: False) -> int:
-    """Execute a notebook's cells up to its last study, for a plan or a share of the runs.
+SIZE = """from serkit import features, planning
+planning.note_stores([one for one in globals().values() if isinstance(one, features.Features)])
+planning.note(**planning.full_size(speech, globals().get('utterances', speech.utterances)) or {})
+"""
+
+
+def run_cells(
+    notebook: Any, cwd: Path, notes: Path, last: str = "", may_wait: Callable[[Path], bool] = lambda _: False
+) -> int:
+    """Execute a notebook's cells up to its last study, for a plan or a share of the runs; then one more.
 
     Every study adds to the notes as it is done. What needs the results of runs fails, and so does what needs a toy:
-    both are passed over. What stands below the last study is not executed, but for `SIZE`.
+    both are passed over. What stands below the last study is not executed.
 
     Args:
         notebook: of nbformat, with its parameters set.
         cwd: folder to run in.
         notes: a file.
+        last: the cell that follows them.
         may_wait: whether a study may fail, by these notes, since it needs the results of earlier ones.
 
     Returns:
@@ -275,12 +280,13 @@ def run_cells(notebook: Any, cwd: Path, notes: Path, may_wait: Callable[[Path], 
         SerkitError: a cell before the first study fails of itself; or a study does.
         KeyboardInterrupt: interrupted.
     """
+    import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     studies = [number for number, cell in enumerate(cells) if CALLS in cell.source]
-    notebook.cells = [*cells[: studies[-1] + 1], *(cell for cell in cells if cell.source == SIZE)]
+    notebook.cells = [*cells[: studies[-1] + 1], *([nbformat.v4.new_code_cell(last)] if last else [])]
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(cwd)}})
     toys, waiting = False, 0  # whether one was passed over; studies
     with client.setup_kernel():
