@@ -339,12 +339,13 @@ def kernels():
         yield
 
 
-def check_a_failed_run(whole: Path, tmp_path: Path, key: str, corpus: str, **given) -> None:
-    """An execution whose results are in `whole` goes on without one network's run, and says so everywhere."""
+def check_a_failed_run(whole: Path, tmp_path: Path, key: str, corpus: str, model: str, **given) -> None:
+    """An execution whose results are in `whole` goes on without a run of a model, and says so everywhere."""
     out = tmp_path / "failing"
     folder = out / whole.relative_to(whole.parents[1])
     shutil.copytree(whole, folder, ignore=shutil.ignore_patterns("tables", "figures", "*.gz", "made_of.json"))
-    lost = max(path.parent for path in folder.glob("runs/*/history.csv"))
+    runs = {path.parent: json.loads(path.read_text())["spec"] for path in sorted(folder.glob("runs/*/run.json"))}
+    lost = next(path for path, spec in runs.items() if spec.get("model") == model and (path / "history.csv").is_file())
     shutil.rmtree(lost)
     with pytest.MonkeyPatch.context() as patch, undrawn():
         own = study._execute
