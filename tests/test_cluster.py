@@ -13,8 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from serkit import cluster, devices, jobs, progress
+from serkit.cli import main
 from serkit.errors import SerkitError
 
 THREE = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aa)
@@ -82,6 +84,21 @@ def test_without_gpus_a_worker_has_two_cores(cores, gibibytes, expected, monkeyp
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
     monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 2**20, "SC_PHYS_PAGES": gibibytes * 2**10}.get)
     assert jobs.usual_workers() == expected
+
+
+def test_the_command_resolves_auto_to_a_number(listed, monkeypatch):
+    listed(THREE)
+    seen = []
+
+    def execute_all(executions, *_):
+        seen.extend(given for *_, given in executions)
+        return iter(())
+
+    monkeypatch.setattr(jobs, "execute_all", execute_all)
+    assert CliRunner().invoke(main, ["reproduce", "zhao2018", "--workers", "auto"]).exit_code == 0
+    assert [given["workers"] for given in seen] == [3] * len(seen) != []
+    for wrong in ("0", "many"):
+        assert CliRunner().invoke(main, ["reproduce", "zhao2018", "--workers", wrong]).exit_code == 2
 
 
 def test_local_workers(listed, monkeypatch):
