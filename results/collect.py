@@ -7,7 +7,8 @@ name: ``STORE/lowest/ravdess/li2018`` becomes ``results/ravdess/li2018_lowest``.
 the arguments, a corpus is given another name.
 
 ``python results/collect.py`` alone writes the tables between ``<!-- NAME -->`` and ``<!-- end -->`` in README.md and
-results/README.md. No number there is typed by hand.
+results/README.md, and codecheck.yml, which names every file of the results with its digest. No number there is typed by
+hand.
 """
 
 import re
@@ -16,9 +17,10 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import yaml
 from sklearn.metrics import balanced_accuracy_score
 
-from serkit import stamps
+from serkit import files, stamps
 
 HERE = Path(__file__).parent
 KEPT = set(stamps.RESULTS + stamps.SINGLE) - {"notebook.ipynb"}
@@ -26,6 +28,17 @@ READMES = (HERE / "README.md", HERE.parent / "README.md")
 FIVE = "Accuracy (5 class)"  # unweighted, as chang2017 names it
 KINDS = {"classes": "UA pooled", "ratings": "measure", "trajectories": "CCC"}  # by a column of their scores
 READ_BY = ("MAF", "UA", FIVE, "dev CCC")  # one measure a paper
+MANIFEST = HERE.parent / "codecheck.yml"
+SPECIFICATION = "https://codecheck.org.uk/spec/config/1.0/"
+SAID = {  # of files that every study has
+    "command.txt": "what to type for these results, and what made them",
+    "predictions.csv.gz": "every prediction behind the scores",
+    "folds.csv.gz": "who is trained, validated and tested on, in each fold",
+    "tables/claims.csv": "every published number, and the one measured",
+    "tables/comparisons.csv": "what the paper says is better, and whether it is here",
+    "tables/reasons.csv": "what is not as in the paper",
+    "tables/scores.csv": "scores of networks and baselines, with intervals",
+}
 
 
 def collect(store: Path, names: dict[str, str]) -> list[Path]:
@@ -155,10 +168,44 @@ def list_of_studies() -> str:
                 "runs of networks": len(runs),
                 "seeds": runs["seed"].nunique(),
                 "hours": shown(runs["seconds"].sum() / 3600),
-                "command": f"`{(folder / 'command.txt').read_text(encoding='utf-8').strip()}`",
+                "command": f"`{command_of(folder)}`",
             }
         )
     return _markdown(pd.DataFrame(rows))
+
+
+def command_of(folder: Path) -> str:
+    """What made a study's results, as it is typed."""
+    lines = (folder / "command.txt").read_text(encoding="utf-8").splitlines()
+    return "\n".join(line for line in lines if not line.startswith("#"))
+
+
+def committed() -> list[Path]:
+    """Every file of the results that is committed, of all notebooks."""
+    found = []
+    for command in HERE.glob("*/*/command.txt"):
+        folder = command.parent
+        if not folder.parent.name.endswith("-miniature"):
+            found += [folder / name for name in KEPT if (folder / name).is_file()]
+            found += [path for name in stamps.RESULTS for path in (folder / name).glob("*") if path.is_file()]
+    return sorted(found)
+
+
+def manifest() -> str:
+    """codecheck.yml: the committed results, what they are, and their digests.
+
+    A codechecker adds who checked what and when (https://codecheck.org.uk); ``sha256`` is an addition of ours.
+    """
+    citation = yaml.safe_load((HERE.parent / "CITATION.cff").read_text(encoding="utf-8"))
+    listed = []
+    for path in committed():
+        corpus, study, *rest = path.relative_to(HERE).parts
+        about = SAID.get("/".join(rest)) or f"{rest[0].removesuffix('s')} {path.stem}"
+        name = str(path.relative_to(HERE.parent))
+        listed.append({"file": name, "comment": f"{study} on {corpus}: {about}", "sha256": files.sha256(path)})
+    paper = {"title": citation["title"], "authors": [{"name": one["name"]} for one in citation["authors"]]}
+    content = {"version": SPECIFICATION, "paper": paper, "manifest": listed}
+    return yaml.safe_dump(content, explicit_start=True, sort_keys=False, allow_unicode=True, width=1000)
 
 
 def _mark(folder: Path) -> str:
@@ -266,6 +313,7 @@ def main(given: list[str]) -> None:
         text = readme.read_text(encoding="utf-8")
         if (new := filled(text)) != text:
             readme.write_text(new, encoding="utf-8")
+    MANIFEST.write_text(manifest(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -67,6 +67,14 @@ def main() -> None:
 @click.option(
     "--plan", "planned", is_flag=True, help="Do nothing; say which runs are found or to do, and what they will take."
 )
+@click.option(
+    "--verify",
+    is_flag=False,
+    flag_value=3,
+    type=click.IntRange(1),
+    metavar="[N]",
+    help="Change nothing; train N stored runs (3 unless said) again and compare what they predict.",
+)
 @click.option("--jobs", type=click.IntRange(1), help="Notebooks side by side.  [default: one a core]")
 @click.option(
     "--workers",
@@ -77,7 +85,9 @@ def main() -> None:
 @click.option(
     "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
 )
-def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jobs, workers, scheduler, out) -> None:
+def _reproduce(
+    paper, corpora, profile, settings, seeds, again, pdf, planned, verify, jobs, workers, scheduler, out
+) -> None:
     """Run the notebooks of PAPERs and write tables, figures and executed notebooks.
 
     When no PAPER is named, all are run, the quickest first. With no --corpus, each runs on the miniature of its corpus:
@@ -100,6 +110,9 @@ def _reproduce(paper, corpora, profile, settings, seeds, again, pdf, planned, jo
         jobs = jobs or 1  # they fill the cores by themselves
     failed = []
     executions = [(key, corpus, root, profile, out, given) for key, corpus, root, given in plan]
+    if verify:
+        _verify(executions, verify)
+        return
     if planned:
         _show_plan(executions, jobs or side_by_side.usual_number(), workers or 1)
         return
@@ -312,6 +325,37 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
             tqdm.write("\n".join([*(f"full size: {text}; folds as here" for text in said), ""]))
     if tables:
         tqdm.write(planning.summary(tables, jobs, workers))
+    if failed:
+        raise SerkitError("; ".join(failed))
+
+
+def _verify(executions: list[tuple], count: int) -> None:
+    """Train stored runs of each execution again, and print how they compare."""
+    import tempfile
+
+    from tqdm import tqdm
+
+    from serkit import notebooks, verifying
+    from serkit.papers import COMPANIONS
+
+    done, failed = [], []
+    with tempfile.TemporaryDirectory() as folder:
+        for key, corpus, root, profile, out, given in executions:
+            tqdm.write(f"{_title(key, corpus, root, profile)} ...")
+            if key in COMPANIONS:
+                tqdm.write("no study of its own: nothing to verify\n")
+                continue
+            try:
+                path = notebooks.plan(key, Path(folder) / "plan.jsonl", corpus, root, profile, out, count, **given)
+                done += (records := verifying.read(path))
+                tqdm.write(verifying.table(records).to_string(index=False) + "\n")
+            except SerkitError as error:
+                failed.append(str(error))
+                tqdm.write("failed\n")
+    try:
+        verifying.judge(done)
+    except SerkitError as error:
+        failed.append(str(error))
     if failed:
         raise SerkitError("; ".join(failed))
 

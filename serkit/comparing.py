@@ -73,7 +73,7 @@ class Study:
     def trim(self) -> float:
         """How far below the loudest silence was cut at both ends (dB), by the stored command; 0 none, NaN unknown."""
         path = self.folder / "command.txt"
-        words = shlex.split(path.read_text()) if path.is_file() else []
+        words = shlex.split(path.read_text(), comments=True) if path.is_file() else []
         said = [word.removeprefix("trim=") for word in words if word.startswith("trim=")]
         return float(said[-1]) if said else 0.0 if words else np.nan
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from serkit import files, planning, progress, stamps
+from serkit import files, planning, progress, stamps, verifying
 from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
 from serkit.papers import COMPANIONS, PAPERS, PROFILES, Paper, find, profile_values
@@ -295,7 +295,7 @@ def execute(
     from papermill.exceptions import PapermillExecutionError
 
     paper, corpus, root, folder, values = _prepared(key, corpus, root, profile, out, given)
-    made = stamps.made_of(_path_of(paper), values)
+    made, source = stamps.made_of(_path_of(paper), values), stamps.source()
     if not again and stamps.holds(folder, made):
         return folder
     folder.mkdir(parents=True, exist_ok=True)
@@ -319,7 +319,7 @@ def execute(
     notebook = nbformat.read(executed, as_version=4)
     _drop_startup_lines(notebook)
     nbformat.write(notebook, executed)
-    files.write_text(folder / "command.txt", _command(paper, values) + "\n")
+    files.write_text(folder / "command.txt", f"# {source}\n{_command(paper, values)}\n")
     stamps.write(folder, made)
     return folder
 
@@ -406,6 +406,7 @@ def plan(
     root: str = "",
     profile: str = "quick",
     out: Path | str = "results",
+    verify: int = 0,
     **given,
 ) -> Path:
     """Write the plan of an execution (`serkit.planning`) to a file; no run is done, and no result written.
@@ -417,6 +418,8 @@ def plan(
         root: see there.
         profile: see there.
         out: folder of all results, where runs are looked for.
+        verify: train so many of the stored runs again, in place of a plan, and write how they compare
+            (`serkit.verifying`).
         given: further parameters.
 
     Returns:
@@ -432,14 +435,16 @@ def plan(
     paper, corpus, root, folder, values = _prepared(key, corpus, root, profile, out, given)
     path = path.resolve()
     path.unlink(missing_ok=True)
-    variables = {"SERKIT_PLAN": str(path)} | ({} if root else {f"SERKIT_{corpus.upper()}": ""})
+    variables = {"SERKIT_PLAN": str(path), "SERKIT_VERIFY": str(verify or "")}
+    variables |= {} if root else {f"SERKIT_{corpus.upper()}": ""}
     with tempfile.TemporaryDirectory() as aside, _kernels(key, variables, None):
         if (folder / "runs").is_dir():
             (Path(aside) / "runs").symlink_to(folder / "runs")  # read, and not written
         ready = Path(aside) / "notebook.ipynb"
         papermill.execute_notebook(_path_of(paper), ready, {**values, "out": aside}, prepare_only=True)
         try:
-            planning.run_cells(nbformat.read(ready, as_version=4), Path(aside))
+            last = verifying.CELL if verify else planning.SIZE
+            planning.run_cells(nbformat.read(ready, as_version=4), Path(aside), last)
         except SerkitError as error:
             raise SerkitError(f"{key}: {error}") from error
     return path

@@ -33,7 +33,7 @@ PAPER_COLUMNS = [
 ]  # fmt: skip
 _DEPTH = 4  # folders under the named one in which executions are looked for
 _ROWS = 100  # of a table that are shown
-_SMALL = 20_000  # bytes under which a picture is embedded as it is
+_SMALL = 60_000  # bytes under which a picture is embedded as it is
 _LONGEST_SIDE = 16_383  # pixels, of a WebP
 _TEXT = dict.fromkeys(("key", "id", "speaker", "row", "model", "fold", "label", "predicted", "better", "worse"), str)
 _NEEDED = {  # without these columns a table cannot be shown as what it is
@@ -49,9 +49,10 @@ _NUMBERS = {"published", "measured", "sd", "low", "high", "p", "seconds"}
 _OF_RUNS = ("model", "setting", "dataset", "fold", "seed")
 _HELD = {"holds": "holds", "does not hold": "fails", "undecided": "open"}
 _UNFINISHED = (
-    "Not finished: its notebook has not come to its end since the last start, so tables and figures may be of an "
-    "earlier execution. The same command goes on from the runs that are there."
+    "Not known to be finished: there is no made_of.json, which is written at the end. Tables and figures may be of an "
+    "earlier execution; the same command goes on from the runs that are there."
 )
+_WITHOUT = "Not complete: some runs failed, and the tables are without them. The same command tries them again."
 _USUAL = "the interval includes 0"  # why a comparison is undecided, as the page's legend says of all of them
 _BROKEN = (OSError, ValueError, SyntaxError, EOFError, zlib.error)  # what reading a damaged file may raise
 
@@ -89,6 +90,7 @@ class _Shown:
     columns: list[tuple[str, str]]
     rows: list[list[_Cell]]
     note: str = ""
+    more: int = 0  # rows that are not shown
 
 
 @dataclass
@@ -131,7 +133,14 @@ class _Execution:
 
     @property
     def command(self) -> str:
-        return _text(self.folder / "command.txt")
+        lines = _text(self.folder / "command.txt").splitlines()
+        return "\n".join(line for line in lines if not line.startswith("#"))
+
+    @property
+    def source(self) -> str:
+        """What made it, where the command says so in a comment."""
+        lines = _text(self.folder / "command.txt").splitlines()
+        return "; ".join(line.lstrip("# ") for line in lines if line.startswith("#"))
 
 
 def write(folder: Path | str, out: Path | str | None = None, latex: bool = False, csv: bool = False) -> list[Path]:
@@ -156,7 +165,8 @@ def write(folder: Path | str, out: Path | str | None = None, latex: bool = False
     out = out / "report.html" if out.is_dir() else out
     stem = out.with_suffix("") if out.suffix.lower() in ENDINGS else out
     page = out if out.suffix.lower() in ENDINGS[:2] else stem.with_name(f"{stem.name}.html")
-    written = {page: _html(found, folder.resolve().name or str(folder))}
+    name = folder.resolve().name
+    written = {page: _html(found, "Results" if name == "results" else f"Results: {name}")}
     if latex:
         written[stem.with_name(f"{stem.name}.tex")] = _latex(found)
     if csv:
@@ -190,7 +200,7 @@ def _read(folder: Path | str) -> list[_Execution]:
 
 def _folders(top: Path) -> Iterator[Path]:
     """Folders that look like an execution's."""
-    for path, names, singles in os.walk(top):
+    for path, names, singles in os.walk(top, followlinks=True):
         here = Path(path)
         names[:] = sorted(name for name in names if not name.startswith("."))
         notebook = "notebook.ipynb" in singles and _paper_of(here.name) is not None
@@ -229,9 +239,13 @@ def _execution(folder: Path, top: Path) -> _Execution:
         one.state = "A copy of tables and figures; what each run recorded is where it was made."
     elif "made_of.json" in there:
         one.state = "Finished."
+    elif "missing" in one.tables and not stopped:
+        one.state, one.finished = _WITHOUT, False
     else:
         one.state, one.finished = _UNFINISHED, False
         one.problems += [f"its notebook stopped: {stopped}"] * bool(stopped)
+    begun = len(list((folder / "runs").glob("*.checkpoint")))
+    one.state += f" Runs that were begun and not ended: {begun}." * bool(begun)
     if not one.tables:
         one.problems.append("there is no table yet" if there else "there is no table")
     elif not one.tables.keys() & {"claims", "summary"} and one.paper:
@@ -401,9 +415,10 @@ def _picture(path: Path) -> dict[str, Any]:
     try:
         data, kind = path.read_bytes(), "png"
         with Image.open(io.BytesIO(data)) as picture:
-            picture.load()
             width, height = picture.size
-            if len(data) > _SMALL and max(picture.size) <= _LONGEST_SIDE and features.check("webp"):
+            if len(data) <= _SMALL:
+                picture.verify()
+            elif max(picture.size) <= _LONGEST_SIDE and features.check("webp"):
                 smaller = io.BytesIO()
                 colours = picture.convert("RGBA")
                 colours = colours.convert("RGB") if colours.getextrema()[3] == (255, 255) else colours
@@ -418,26 +433,25 @@ def _picture(path: Path) -> dict[str, Any]:
 
 def _overview(executions: Sequence[_Execution]) -> _Shown:
     """One row an execution."""
-    names = ["execution", "corpus", "runs", "hours", "measured", "comparable", "the paper's comparisons", "failed"]
+    names = ["execution", "the paper's comparisons", "measured", "comparable", "runs", "hours", "failed"]
     rows = []
     for one in executions:
         claims, held, (count, seconds) = _measured(one), _verdicts(one), _work(one)
         about = one.paper.title if one.paper and one.paper.key in papers.COMPANIONS else ""
-        failed = len(one.failed) + len(one.tables.get("missing", ()))
+        failed = len({run["key"] for run in one.failed} | set(_without_record(one).index))
         rows.append(
             [
-                _Cell(one.name, href=f"#{one.anchor}", more="" if one.finished else "not finished"),
-                _Cell(one.corpus),
-                _Cell("" if count is None else str(count)),
-                _Cell("" if seconds is None else f"{seconds / 3600:.{1 if seconds > 3600 else 2}f}"),
+                _Cell(one.name, href=f"#{one.anchor}", more="" if one.finished else "incomplete"),
+                _Cell(more=about, items=_counts(held), key=held["holds"]),
                 _Cell("" if claims is None else f"{len(claims)} of {len(one.tables['claims'])}"),
                 _Cell("" if claims is None else str(sum(map(_true, claims["comparable"])))),
-                _Cell(more=about, items=_counts(held), key=held["holds"]),
+                _Cell("" if count is None else str(count)),
+                _Cell("" if seconds is None else f"{seconds / 3600:.{1 if seconds > 3600 else 2}f}"),
                 _Cell(str(failed or ""), kind="bad" if failed else ""),
             ]
         )
     numeric = {"runs", "hours", "measured", "comparable", "failed"}
-    return _Shown("executions", [(name, "n" if name in numeric else "") for name in names], rows)
+    return _filled(_Shown("executions", [(name, "n" if name in numeric else "") for name in names], rows))
 
 
 def _verdicts(one: _Execution) -> Counter:
@@ -478,6 +492,7 @@ def _section(one: _Execution) -> dict[str, Any]:
     claims, printed_only = _claims(one, notes)
     compared, ours = _comparisons(one, notes)
     runs, settings, machine = _runs(one)
+    missing = _without_record(one)
     return {
         "one": one,
         "facts": _facts(one, machine),
@@ -497,7 +512,7 @@ def _section(one: _Execution) -> dict[str, Any]:
         "runs": runs,
         "settings": settings,
         "failed": [_failure(run) for run in one.failed],
-        "missing": _plain("missing", kinds["missing"]) if "missing" in kinds and len(kinds["missing"]) else None,
+        "missing": _plain("missing", missing) if len(missing) else None,
     }
 
 
@@ -534,35 +549,37 @@ def _claims(one: _Execution, notes: dict[str, str]) -> tuple[_Shown | None, _Sho
             [
                 _Cell(_shown(row["row"])),
                 _Cell(_shown(row["metric"])),
-                _Cell(_shown(row["table"])),
                 _Cell(numbers["published"][place]),
                 _Cell(numbers["measured"][place], key=row["measured"], more=_between(*ends[place])),
+                _Cell(plot=places[place]),
+                _Cell(items=decided.get((_shown(row["table"]), row["row"], row["metric"]), ())),
+                _may_be_compared(row["comparable"], row["why_not"], notes),
                 _Cell(numbers["sd"][place]),
                 _Cell(runs[place]),
-                _Cell(plot=places[place]),
-                _Cell(items=decided.get((_shown(row["table"]), row["row"], row["metric"]), [])),
-                _may_be_compared(row["comparable"], row["why_not"], notes),
+                _Cell(_shown(row["table"])),
             ]
         )
-    columns = ["system", "measure", "table", "!published", "!measured", "!sd", "!runs", "", "better than", "comparable"]
+    columns = ["system", "measure", "!published", "!measured", "", "better than", "comparable", "!sd", "!runs", "table"]
     shown = _filled(_Shown("claims", _styled(columns), rows)) if rows else None
     left = [name for name in ("table", "row", "metric", "published", "why_not") if name in rest]
     return shown, _plain("claims", rest[left]) if len(rest) else None
 
 
-def _in_groups(claims: pd.DataFrame) -> dict[str, list[str]]:
+def _in_groups(table: pd.DataFrame, sign: bool = False) -> dict[str, list[str]]:
     """As `_numbers`, with digits for each table and measure: counts stand beside percentages.
 
     A measured number has as many as the ends of its interval.
     """
-    texts = {name: [""] * len(claims) for name in ("published", "measured", "low", "high", "sd")}
-    for rows in claims.groupby(["table", "metric"], sort=False, dropna=False).indices.values():
-        part = claims.iloc[rows]
+    texts = {name: [""] * len(table) for name in ("published", "measured", "low", "high", "sd") if name in table}
+    for rows in table.groupby(["table", "metric"], sort=False, dropna=False).indices.values():
+        part = table.iloc[rows]
+        most = 2 if part[["published", "measured"]].abs().max(axis=None) >= 10 else 4
         for names in (["published"], ["measured", "low", "high"], ["sd"]):
-            values = pd.concat([part[name] for name in names], ignore_index=True)
-            shown = _numbers(values, most=2 if values.abs().max() >= 10 else 4)
-            for place, name in enumerate(names):
-                for row, text in zip(rows, shown[place * len(rows) :], strict=False):
+            there = [name for name in names if name in table]
+            digits = max((_digits(part[name], most) for name in there), default=0)
+            for name in there:
+                shown = _numbers(part[name], sign and name in ("published", "measured"), most, digits)
+                for row, text in zip(rows, shown, strict=True):
                     texts[name][row] = text
     return texts
 
@@ -571,7 +588,7 @@ def _filled(shown: _Shown) -> _Shown:
     """Without the columns in which there is nothing."""
     kept = [place for place in range(len(shown.columns)) if any(row[place] != _Cell() for row in shown.rows)]
     rows = [[row[place] for place in kept] for row in shown.rows]
-    return _Shown(shown.name, [shown.columns[place] for place in kept], rows, shown.note)
+    return _Shown(shown.name, [shown.columns[place] for place in kept], rows, shown.note, shown.more)
 
 
 def _styled(names: Iterable[str]) -> list[tuple[str, str]]:
@@ -623,27 +640,28 @@ def _compared(made: pd.DataFrame, notes: dict[str, str], by_paper: bool) -> _Sho
     if made.empty:
         return None
     places = _places(made.assign(zero=0.0), ["published", "measured", "low", "high", "zero"], ["unit"])
-    numbers = {name: _numbers(made[name], sign=True) for name in ("published", "measured")}
+    numbers = _in_groups(made, sign=True)
     plain = {name: _numbers(made[name]) for name in ("p", "speakers")}
     rows = []
-    for place, (row, ends) in enumerate(zip(made.to_dict("records"), _ends(made), strict=True)):
+    for place, row in enumerate(made.to_dict("records")):
+        ends = numbers["low"][place], numbers["high"][place]
         why = "" if _absent(row["why"]) or row["why"] == _USUAL else str(row["why"])
         cells = [
             _Cell(f"{_shown(row['better'])} > {_shown(row['worse'])}"),
             _Cell(_shown(row["metric"]), more=row["unit"]),
             _Cell(items=[(str(row["verdict"]), _HELD.get(row["verdict"], ""))], more=why),
+            _Cell(numbers["published"][place]),
             _Cell(numbers["measured"][place], key=row["measured"], more=_between(*ends)),
             _Cell(plot=places[place]),
             _Cell(plain["p"][place]),
+            _may_be_compared(row["comparable"], row.get("why_not"), notes) if by_paper else _Cell(),
             _Cell(plain["speakers"][place]),
             _Cell(_shown(row["seeds"])),
             _Cell(_shown(row["table"])),
-            _Cell(numbers["published"][place]),
-            _may_be_compared(row["comparable"], row.get("why_not"), notes),
         ]
-        rows.append(cells if by_paper else cells[:-2])
-    columns = ["better > worse", "measure", "verdict", "!measured", "", "!p", "!speakers", "!seeds", "table"]
-    columns = [*columns, "!published", "comparable"] if by_paper else columns
+        rows.append(cells)
+    columns = ["better > worse", "measure", "verdict", "!published", "!measured", "", "!p", "comparable", "!speakers"]
+    columns += ["!seeds", "table"]
     return _filled(_Shown("comparisons" if by_paper else "comparisons of ours", _styled(columns), rows))
 
 
@@ -696,7 +714,9 @@ def _facts(one: _Execution, machine: list[tuple[str, str]]) -> list[tuple[str, s
         facts.append(("runs", f"{count}, together {took}"))
     if seeds:
         facts.append(("seeds", str(seeds)))
-    return [*facts, *(machine or [("versions", "not recorded in this copy")])]
+    if one.source:
+        facts.append(("made by", one.source))
+    return [*facts, *(machine or [("versions of libraries", "not recorded in this copy")])]
 
 
 def _runs(one: _Execution) -> tuple[_Shown | None, _Shown | None, list[tuple[str, str]]]:
@@ -760,7 +780,7 @@ def _machine(runs: list[dict]) -> list[tuple[str, str]]:
     facts.append(("backend", _counted(run.get("backend") for run in runs)))
     facts.append(("threads", _counted(run.get("threads") for run in runs)))
     python = _counted(f"Python {run['python']}" if run.get("python") else None for run in runs)
-    facts.append(("versions", ", ".join(filter(None, [*map(_counted, versions.values()), python]))))
+    facts.append(("versions of libraries", ", ".join(filter(None, [*map(_counted, versions.values()), python]))))
     finished = sorted(str(run["finished"])[:10] for run in runs if run.get("finished"))
     facts.append(("dates", " to ".join(dict.fromkeys([finished[0], finished[-1]])) if finished else ""))
     return [(name, text) for name, text in facts if text]
@@ -800,20 +820,39 @@ def _in_words(value: Any) -> str:
 
 
 def _failure(run: dict) -> dict[str, str]:
-    """A failed run: what it was, why it failed, where, and the trace."""
+    """A failed run: what it was, why it failed, where and when, its trace, and what it printed last."""
     spec = ", ".join(f"{name} {value}" for name, value in _mapping(run.get("spec")).items())
-    trace = run.get("trace", "")
+    tries = f"{run['tries']} tries" if run.get("tries") not in (None, 1) else ""
+    about = [_shown(run.get("where")), _shown(run.get("when"))[:16].replace("T", " "), tries]
     return {
         "what": spec or run["key"],
         "error": _shown(run.get("error")) or "no reason was recorded",
-        "where": _shown(run.get("where")),
-        "trace": "\n".join(map(str, trace)) if isinstance(trace, list) else _shown(trace),
+        "where": "; ".join(filter(None, about)),
+        "trace": _lines(run.get("trace")),
+        "log": _lines(run.get("log")),
     }
+
+
+def _lines(value: Any) -> str:
+    return "\n".join(map(str, value)) if isinstance(value, list) else _shown(value)
+
+
+def _without_record(one: _Execution) -> pd.DataFrame:
+    """Runs that the tables are without, and of whose failure there is no record; the index tells them apart."""
+    missing = one.tables.get("missing")
+    if missing is None:
+        return pd.DataFrame()
+    if "record" not in missing:
+        return missing
+    keys = missing["record"].astype(str).map(lambda path: path.rpartition("/")[2].removesuffix(".failed.json"))
+    missing = missing.set_axis(keys)
+    return missing[~missing.index.isin([run["key"] for run in one.failed])]
 
 
 def _scores(name: str, table: pd.DataFrame) -> _Shown:
     """A table of scores that can be read: no spread over folds, and what is the same in all rows only once."""
     table = table[[column for column in table if not column.endswith(("fold mean", "fold sd"))]]
+    table = table.dropna(axis="columns", how="all")
     measured = table[table["kind"] != "cited"] if "kind" in table else table
     same = [column for column in table if len(measured) > 2 and measured[column].eq(measured[column].iloc[0]).all()]
     table = _joined(table.drop(columns=same))
@@ -834,10 +873,13 @@ def _joined(table: pd.DataFrame) -> pd.DataFrame:
     """Each interval, and each deviation, beside its number: UA pooled, UA low and UA high become one column."""
     table = table.copy()
     for name in list(table):
+        if name not in table:  # it stands beside its number already
+            continue
         stem = "" if name in ("pooled", "measured", "points", "difference") else name.removesuffix(" pooled")
         ends = [f"{stem} {end}".strip() for end in ("low", "high")]
-        spread = name.removesuffix("mean") + "sd" if name.endswith("fold mean") else ""
-        if set(ends) <= set(table) and pd.api.types.is_numeric_dtype(table[name]):
+        spread = f"{name.removesuffix(' mean')} sd"
+        numeric = pd.api.types.is_numeric_dtype(table[name])
+        if numeric and set(ends) <= set(table) and table[ends].notna().any(axis=None):
             pairs = _ends(table.rename(columns=dict(zip(ends, ("low", "high"), strict=True))))
             table[name] = _with(table[name], [_between(*pair) for pair in pairs])
             table = table.drop(columns=ends)
@@ -858,9 +900,10 @@ def _plain(name: str, table: pd.DataFrame, rows: int = _ROWS) -> _Shown:
     shown = table.head(rows).dropna(axis="columns", how="all")
     cells = {column: _cells(shown[column]) for column in shown}
     numeric = {column for column in shown if _is_numeric(shown[column])}
-    note = f"The first {rows} of {len(table)} rows; all are in tables/{name}.csv." if len(table) > rows else ""
+    more = len(table) - len(shown)
+    note = f"The first {rows} of {len(table)} rows; all are in tables/{name}.csv." if more else ""
     columns = [(str(column), "n" if column in numeric else "") for column in shown]
-    return _Shown(name, columns, [list(row) for row in zip(*cells.values(), strict=True)], note)
+    return _Shown(name, columns, [list(row) for row in zip(*cells.values(), strict=True)], note, more)
 
 
 def _is_numeric(values: pd.Series) -> bool:
@@ -890,21 +933,25 @@ def _shown(value: Any) -> str:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def _numbers(values: pd.Series, sign: bool = False, most: int = 4) -> list[str]:
+def _numbers(values: pd.Series, sign: bool = False, most: int = 4, digits: int | None = None) -> list[str]:
     """Numbers of a column with as many digits behind the point each, at most `most`.
 
     >>> _numbers(pd.Series([1.5, 2.25, np.nan])), _numbers(pd.Series([1.0, 30.0])), _numbers(pd.Series([2e-7, 1.0]))
     (['1.50', '2.25', ''], ['1', '30'], ['2e-07', '1.0000'])
     """
-    numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    finite = [f"{round(number, 10):.10f}".rstrip("0") for number in numbers if np.isfinite(number)]
-    digits = min(most, max((len(text.partition(".")[2]) for text in finite), default=0))
-    texts = []
-    for number in numbers:
+    digits, texts = _digits(values, most) if digits is None else digits, []
+    for number in pd.to_numeric(values, errors="coerce").astype(float):
         small = not np.isfinite(number) or 0 < abs(number) < 10**-most
         form = f"{'+' if sign else ''}{'.2g' if small else f'.{digits}f'}"
         texts.append("" if np.isnan(number) else format(number, form))
     return texts
+
+
+def _digits(values: pd.Series, most: int) -> int:
+    """Behind the point, of the number that has most of them."""
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    finite = [f"{round(number, 10):.10f}".rstrip("0") for number in numbers if np.isfinite(number)]
+    return min(most, max((len(text.partition(".")[2]) for text in finite), default=0))
 
 
 def _between(low: str, high: str) -> str:

@@ -252,14 +252,21 @@ def summary(tables: Sequence[pd.DataFrame], jobs: int, workers: int) -> str:
     return "\n".join([*lines, LIMITS.strip()])
 
 
-def run_cells(notebook: Any, cwd: Path) -> None:
-    """Execute a notebook's cells up to its last study, for a plan; then note how large its corpus is.
+SIZE = """from serkit import features, planning
+planning._note_stores([one for one in globals().values() if isinstance(one, features.Features)])
+planning.note(**planning.full_size(speech, globals().get('utterances', speech.utterances)) or {})
+"""
+
+
+def run_cells(notebook: Any, cwd: Path, last: str = SIZE) -> None:
+    """Execute a notebook's cells up to its last study, for a plan; then one more, which notes how large its corpus is.
 
     What needs the results of runs fails, and so does what needs a toy: both are passed over.
 
     Args:
         notebook: of nbformat, with its parameters set.
         cwd: folder to run in.
+        last: the cell that follows them.
 
     Raises:
         SerkitError: a cell before the first study fails of itself; or a study cannot be planned.
@@ -272,10 +279,7 @@ def run_cells(notebook: Any, cwd: Path) -> None:
     plan = Path(os.environ["SERKIT_PLAN"])
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     studies = [number for number, cell in enumerate(cells) if CALLS in cell.source]
-    size = "from serkit import features, planning\n"
-    size += "planning._note_stores([one for one in globals().values() if isinstance(one, features.Features)])\n"
-    size += "planning.note(**planning.full_size(speech, globals().get('utterances', speech.utterances)) or {})"
-    notebook.cells = [*cells[: studies[-1] + 1], nbformat.v4.new_code_cell(size)]
+    notebook.cells = [*cells[: studies[-1] + 1], nbformat.v4.new_code_cell(last)]
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(cwd)}})
     toys = False  # whether one was passed over
     with client.setup_kernel():

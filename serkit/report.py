@@ -111,8 +111,19 @@ class Results:
 
         With it scores can be computed again, compared or combined where the runs are not at hand.
         """
+        self._compressed("predictions", table)
+
+    def folds(self, table: pd.DataFrame) -> None:
+        """Save who is trained, validated and tested on, in each fold, as ``folds.csv.gz``.
+
+        Args:
+            table: of `splits.listed`; further columns tell folds of one name apart, such as dataset or seed.
+        """
+        self._compressed("folds", table)
+
+    def _compressed(self, name: str, table: pd.DataFrame) -> None:
         text = table.to_csv(index=False, lineterminator="\n", float_format="%.5g")
-        with files.atomic(self.folder / "predictions.csv.gz") as temporary:  # without a time: equal content, equal file
+        with files.atomic(self.folder / f"{name}.csv.gz") as temporary:  # without a time: equal content, equal file
             temporary.write_bytes(gzip.compress(text.encode(), mtime=0))
 
     def figure(self, name: str, figure) -> None:

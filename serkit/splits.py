@@ -12,6 +12,9 @@ import numpy as np
 import pandas as pd
 
 from serkit.errors import SerkitError
+from serkit.files import content_key
+
+SIDES = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -324,6 +327,21 @@ def sizes(folds: Sequence[Fold], utterances: pd.DataFrame) -> pd.DataFrame:
         listed = {f"names in {side}": " ".join(names) for side, names in people.items()}
         rows.append({"fold": fold.name} | counts | speakers | listed)
     return pd.DataFrame(rows)
+
+
+def listed(folds: Sequence[Fold]) -> pd.DataFrame:
+    """Who is where: one row an utterance and fold, columns id, fold and side (train, validation or test)."""
+    rows = [(name, fold.name, side) for fold in folds for side in SIDES for name in getattr(fold, side)]
+    return pd.DataFrame(rows, columns=["id", "fold", "side"])
+
+
+def fingerprint(fold: Fold) -> str:
+    """Twenty hexadecimal digits that stand for who is on which side of a fold, whatever its name and their order.
+
+    >>> fingerprint(Fold("1", ("a", "b"), ("c",))) == fingerprint(Fold("one", ("b", "a"), ("c",)))
+    True
+    """
+    return content_key({side: sorted(getattr(fold, side)) for side in SIDES})
 
 
 def by_partition(

@@ -7,9 +7,12 @@ there is nothing to do; otherwise the notebook is executed, and finds those of i
 
 import csv
 import hashlib
+import importlib.metadata
 import json
 import os
 import platform
+import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,7 @@ from serkit import files, fingerprints, study
 
 NAME = "made_of.json"
 RESULTS = ("tables", "figures")
-SINGLE = ("notebook.ipynb", "predictions.csv.gz", "command.txt")
+SINGLE = ("notebook.ipynb", "predictions.csv.gz", "folds.csv.gz", "command.txt")
 # Where things are and who does the work: results do not depend on it.
 PLACES = {"out", "workers", "scheduler"}
 STORED = "stored"  # the parameter of a companion that reads the results of others: the folder of their studies
@@ -49,6 +52,36 @@ def made_of(notebook: Path, values: dict[str, Any]) -> str:
     )
 
 
+def source() -> str:
+    """Version of serkit and, where it is known, the commit: "serkit 0.1.0, commit 1a2b... (with changes)".
+
+    A checkout's own repository tells it, or what pip noted when it installed from one.
+    """
+    commit = _commit(Path(serkit.__file__).parents[1])
+    return f"serkit {serkit.__version__}" + f", commit {commit}" * bool(commit)
+
+
+def _commit(root: Path) -> str:
+    """The commit that is checked out in a folder, and whether code or notebooks were changed since; else pip's note."""
+    if _git(root, "ls-files", "serkit/__init__.py"):
+        changed = _git(root, "status", "--porcelain", "--", "serkit", "notebooks")
+        return _git(root, "rev-parse", "HEAD") + " (with changes)" * bool(changed)
+    try:
+        noted = importlib.metadata.distribution("serkit").read_text("direct_url.json") or "{}"
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+    return json.loads(noted).get("vcs_info", {}).get("commit_id", "")
+
+
+def _git(root: Path, *words: str) -> str:
+    """What git says of a folder; nothing where there is no git, or no repository."""
+    git = shutil.which("git")
+    if git is None:
+        return ""
+    done = subprocess.run([git, "-C", str(root), *words], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def write(folder: Path, made: str) -> None:
     """Stamp the results in `folder`, whose execution has just ended well."""
     files.write_json(folder / NAME, {"made_of": made, "files": _results(folder)})
@@ -64,7 +97,7 @@ def holds(folder: Path, made: str) -> bool:
 
 
 def _results(folder: Path) -> dict[str, str]:
-    """Digests of the tables, figures, predictions, the command and the executed notebook."""
+    """Digests of the tables, figures, predictions, folds, the command and the executed notebook."""
     found = [path for name in RESULTS for path in sorted((folder / name).glob("*")) if path.is_file()]
     found += [path for name in SINGLE if (path := folder / name).is_file()]
     return {str(path.relative_to(folder)): files.sha256(path) for path in found}

@@ -34,12 +34,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import cluster, devices, files, fingerprints, planning, progress
+from serkit import cluster, devices, files, fingerprints, planning, progress, splits, verifying
 from serkit.errors import SerkitError
+from serkit.splits import Fold
 
 BACKENDS = {"tensorflow": ("tensorflow",), "jax": ("jax", "jaxlib"), "torch": ("torch",)}  # what each computes with
 SWITCHES = ("TF_ENABLE_ONEDNN_OPTS", "TF_XLA_FLAGS", "XLA_FLAGS", "JAX_ENABLE_X64", "JAX_DEFAULT_MATMUL_PRECISION")
 SWITCHES += ("NVIDIA_TF32_OVERRIDE", "KERAS_NNX_ENABLED")
+# All that touch numbers. Without numba, which librosa brings along (nothing that is called here goes through it), and
+# joblib, which shares scikit-learn's work and changes no number.
 PACKAGES = ("serkit", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "scipy", "pandas", "scikit-learn")
 PACKAGES += ("librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank")
 IDLE = 6  # compiled networks that wait for another run like theirs
@@ -174,6 +177,8 @@ class Study:
         run: ``run(**spec) -> Outcome``; it may be defined in a notebook. It must seed itself from its
             spec, so that a run gives the same numbers whatever ran before it. Whatever it names outside
             itself, such as the notebook's parameters, tables and stored features, is part of the key.
+        fold: ``fold(spec) -> splits.Fold``, what a run is trained and tested on, for its record. None: the fold that
+            is a value of the spec, where there is one.
 
     Raises:
         SerkitError: `run` names something that cannot be compared by content.
@@ -181,6 +186,7 @@ class Study:
 
     directory: Path
     run: Callable[..., Outcome]
+    fold: Callable[[dict], Fold] | None = None
 
     def __post_init__(self):
         self.directory = Path(self.directory)
@@ -292,8 +298,12 @@ class Study:
             alike.setdefault(kind, []).append((spec, key))
         rows = []
         for kind, group in progress.track(alike.items(), f"{what}: a run of each kind", len(alike)):
-            stored = [self._row(spec, key) for spec, key in group if self._is_there(spec, key)]
+            found = [(spec, key) for spec, key in group if self._is_there(spec, key)]
+            stored = [self._row(*run) for run in found]
             rows += stored
+            if verifying.active():
+                verifying.offer(self, what, [(*run, _names(run[0])) for run in found])
+                continue
             folders = {self.directory / key for _, key in group}
             there = {Path(row["directory"]) for row in stored} - planning.counted
             missing = folders - there - planning.counted
@@ -311,23 +321,28 @@ class Study:
         axes = list(specs[0]) if specs else []
         return pd.DataFrame(rows, columns=None if rows else [*axes, "key", "seconds", "directory"])
 
+    def aside(self, spec: dict, folder: Path) -> Path:
+        """Do a run, whether it is stored or not, and keep it in another folder; return its own in there."""
+        study = copy.copy(self)
+        study.directory = folder
+        _execute(study, spec, "run", _conditions(), _machinery())
+        return folder / "run"
+
     def _takes(self, spec: dict) -> dict[str, float]:
         """What a run takes, from one whose trainings are cut short: seconds, those that grow with the data, bytes."""
         with tempfile.TemporaryDirectory() as folder, planning.trials() as trials:
-            aside = copy.copy(self)
-            aside.directory = Path(folder)
             try:
-                _execute(aside, spec, "run", _conditions(), _machinery())
+                done = self.aside(spec, Path(folder))
             except Exception as error:
                 text = str(error) if isinstance(error, SerkitError) else f"{type(error).__name__}: {error}"
                 planning.note(failed=text)
                 raise
-            sizes = _sizes(aside.directory / "run")
+            sizes = _sizes(done)
             longer = sum(trial.epochs for trial in trials) / planning.EPOCHS
             for name in {"history.csv", "arrays.npz"} & sizes.keys():
                 sizes[name] *= longer  # what is kept of each epoch
-            seconds = _recorded(aside.directory / "run")["seconds"] + sum(trial.more for trial in trials)
-            whole = sum(trial.whole for trial in trials) if trials else seconds * _predicts(aside.directory / "run")
+            seconds = _recorded(done)["seconds"] + sum(trial.more for trial in trials)
+            whole = sum(trial.whole for trial in trials) if trials else seconds * _predicts(done)
         return {"seconds": seconds, "grows": whole, "bytes": sum(sizes.values())}
 
     def _is_there(self, spec: dict, key: str) -> bool:
@@ -553,6 +568,7 @@ def _keep_dask_off_our_random_numbers() -> None:
 def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
     return {
         "spec": _names(spec),
+        "split": _split(study, spec),
         "settings": {
             name.removeprefix("value "): value for name, value in study._trace.items() if name.startswith("value ")
         },
@@ -568,7 +584,29 @@ def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:
         "device": _device(),
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := fingerprints.version_of(name))},
+        "linear algebra": _linear_algebra(),
     }
+
+
+def _split(study: Study, spec: dict) -> dict | None:
+    """The fold that a run belongs to: its name, the utterances on each side, and the digest of who they are."""
+    given = [item.value for item in spec.values() if isinstance(item, _Named) and isinstance(item.value, Fold)]
+    fold = study.fold(_names(spec)) if study.fold else next(iter(given), None)
+    if fold is None:
+        return None
+    counts = {side: len(getattr(fold, side)) for side in splits.SIDES}
+    return {"name": fold.name, **counts, "fingerprint": splits.fingerprint(fold)}
+
+
+def _linear_algebra() -> list[str]:
+    """What NumPy and SciPy multiply matrices with: another build, or another processor's kernel, has other last digits.
+
+    TensorFlow, JAX and PyTorch bring their own along: theirs are told by their versions.
+    """
+    from threadpoolctl import threadpool_info
+
+    found = [one for one in threadpool_info() if one["user_api"] == "blas"]
+    return sorted({" ".join(filter(None, map(one.get, ("internal_api", "version", "architecture")))) for one in found})
 
 
 def _names(spec: dict) -> dict:

@@ -35,7 +35,7 @@ from papermill.engines import NotebookExecutionManager
 from sklearn import metrics as reference
 from traitlets.config import Config
 
-from serkit import notebooks, papers, planning, report
+from serkit import notebooks, papers, planning, report, splits
 
 
 def table(folder: Path, name: str) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def check_that_results_say_miniature(folder: Path, key: str, corpus: str) -> Non
     """They stand under a name that says so, and the notebook says so too."""
     assert folder.parts[-2:] == (f"{corpus}-miniature", key)
     assert f"synthetic miniature of {corpus}, not the corpus" in (folder / "notebook.ipynb").read_text()
-    command = shlex.split((folder / "command.txt").read_text())
+    command = shlex.split((folder / "command.txt").read_text(), comments=True)
     assert command[:7] == ["serkit", "reproduce", key, "--corpus", corpus, "--profile", "smoke"]
 
 
@@ -85,6 +85,42 @@ def check_trajectories(folder: Path) -> None:
             covariance = ((x - x.mean()) * (y - y.mean())).mean()
             found.append(2 * covariance / (x.var(ddof=0) + y.var(ddof=0) + (x.mean() - y.mean()) ** 2))
         assert scores[key] == pytest.approx(np.mean(found), abs=1e-3), key
+
+
+def check_folds(folder: Path) -> None:
+    """Who is on which side of a fold is written down: it is what runs say of themselves, and was predicted and counted.
+
+    Not for a notebook without runs, or one whose tests are a part of a fold's.
+    """
+    folds = pd.read_csv(folder / "folds.csv.gz", dtype={"id": str, "fold": str})
+    assert not folds.duplicated([name for name in folds if name != "side"]).any(), "nobody is on two sides"
+    keys = [name for name in ("dataset", "seed", "fold") if name in folds]
+    divided = {}
+    for key, part in folds.groupby(keys):
+        sides = {side: tuple(part.loc[part["side"] == side, "id"]) for side in splits.SIDES}
+        divided[key] = splits.Fold(key[-1], **sides)
+    sizes = table(folder, "splits").astype({"fold": str})
+    counted = sizes.assign(seed=0).set_index(keys)[list(splits.SIDES)].to_dict("index")
+    for key, row in counted.items():
+        fold = divided[key if isinstance(key, tuple) else (key,)]
+        assert {side: len(getattr(fold, side)) for side in row} == row
+    said = 0
+    for path in folder.glob("runs/*/run.json"):
+        record = json.loads(path.read_text())
+        if record["split"] is None:
+            assert (path.parent / "predictions.csv").read_bytes().count(b"\n") <= 1, f"{record['spec']}: of which fold?"
+            continue
+        spec = {"seed": 0, "fold": record["split"]["name"]} | record["spec"]
+        fold = divided[tuple(spec[name] for name in keys)]
+        assert record["split"]["fingerprint"] == splits.fingerprint(fold), spec
+        assert {side: record["split"][side] for side in splits.SIDES} == {
+            s: len(getattr(fold, s)) for s in splits.SIDES
+        }
+        predicted = set(pd.read_csv(path.parent / "predictions.csv", dtype={"id": str})["id"])
+        assert predicted <= {*fold.validation, *fold.test}, spec
+        assert set(fold.test) in (predicted, predicted - set(fold.validation)) or not predicted & set(fold.test), spec
+        said += 1
+    assert said > 0
 
 
 def check_figures(folder: Path, names: set[str]) -> None:

@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 from notebook_checks import (
     check_figures,
+    check_folds,
     check_outputs,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
@@ -173,6 +174,10 @@ def test_results_say_miniature(folder):
     assert set(kept.loc[kept["kind"] == "target", "model"]) == {"BasicCNN, regression"}
     assert set(kept.loc[kept["kind"] == "network", "model"]) == set(table(folder, "runs")["model"])
     assert np.allclose(kept[[f"valence {number}" for number in range(1, 6)]].sum(axis=1), 1, atol=1e-3)
+
+
+def test_who_is_on_which_side_is_written_down(folder):
+    check_folds(folder)
 
 
 def test_every_published_number_has_a_row_and_none_is_comparable(folder):
@@ -659,7 +664,7 @@ def test_valence_by_proxy_says_so(acted):
     speakers = {"train speakers": 2, "validation speakers": 1, "test speakers": 1}
     assert row == {"fold": "group 1, m tested"} | sides | speakers
     assert [len(side) for side in names] == [2, 1, 1]
-    assert sorted(sum(names, [])) == ["Actor_01", "Actor_02", "Actor_03", "Actor_04"]
+    assert sorted(name for side in names for name in side) == ["Actor_01", "Actor_02", "Actor_03", "Actor_04"]
     assert names[2] == ["Actor_01"]
     claims = table(acted, "claims")
     assert not claims["comparable"].any()

@@ -9,6 +9,7 @@ import pytest
 from matplotlib import pyplot as plt
 from notebook_checks import (
     check_figures,
+    check_folds,
     check_outputs,
     check_that_results_say_miniature,
     check_trajectories,
@@ -54,6 +55,10 @@ def runs_of(folder, dimension, model):
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "khorram2017", "recola")
     check_trajectories(folder)
+
+
+def test_who_is_on_which_side_is_written_down(folder):
+    check_folds(folder)
 
 
 def test_claims(folder):

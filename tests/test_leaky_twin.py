@@ -91,6 +91,11 @@ def test_honest_rows_share_no_speaker_and_test_everything_once(folder, predictio
         assert sorted(part["id"]) == sorted(utterances["id"])
     for fold in steps(utterances).divide(utterances, validation=2):
         splits.assert_disjoint(fold, utterances)
+    stored = pd.read_csv(folder / "folds.csv.gz")
+    counted = stored[stored["model"] == MLP].pivot_table("id", "fold", "side", "count")[list(splits.SIDES)]
+    assert counted.to_dict() == sizes.set_index("fold")[list(splits.SIDES)].to_dict()
+    assert not stored.duplicated(["id", "fold", "model"]).any()
+    assert set(stored.loc[stored["model"] == SVM, "side"]) == {"train", "test"}
 
 
 def test_the_summary_is_what_the_stored_predictions_say(summary, predictions):

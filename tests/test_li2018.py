@@ -10,17 +10,20 @@ import pandas as pd
 import pytest
 from notebook_checks import (
     check_figures,
+    check_folds,
     check_outputs,
     check_scores,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     check_the_plan,
     definitions,
+    files_in,
     run_cell,
     table,
+    undrawn,
 )
 
-from serkit import corpora, features, notebooks, papers, planning
+from serkit import corpora, features, notebooks, papers, planning, verifying
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
@@ -46,9 +49,23 @@ def test_the_plan(planned, folder, tmp_path):
     check_the_plan(folder, "li2018", planned[0], tmp_path / "plan.jsonl")
 
 
+def test_stored_runs_come_out_again(folder, tmp_path):
+    before, path = files_in(folder), tmp_path / "plan.jsonl"
+    with undrawn():
+        notebooks.plan("li2018", path, profile="smoke", out=folder.parents[1], verify=3)
+    records = verifying.read(path)
+    assert {one["what"] for one in records} == {"baselines", "Table 1", "Figure 2"}
+    assert all(one["bytes"] and one["rows"] > 10 for one in records), verifying.table(records)
+    assert files_in(folder) == before
+
+
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "li2018", "iemocap")
     check_scores(folder)
+
+
+def test_who_is_on_which_side_is_written_down(folder):
+    check_folds(folder)
 
 
 def test_claims(folder):

@@ -66,6 +66,30 @@ def test_pins_are_the_same_for_pip_and_conda():
     assert f"python{project['requires-python']}" in conda
 
 
+def test_the_lock_has_the_pins_and_all_that_these_need():
+    text = (ROOT / "requirements.lock").read_text()
+    entries = re.findall(
+        r"^([a-z0-9._-]+)==(\S+)( ; [^\\]+)?((?: \\\n    --hash=sha256:[0-9a-f]{64})+)$", text, re.MULTILINE
+    )
+    names = re.findall(r"^[^\s#].*", text, re.MULTILINE)
+    assert len(names) == len(entries) > 150, "each line names a version and its hashes"
+    everywhere = {name: version for name, version, marker, _ in entries if not marker}
+    pins = re.findall(r"^([a-z0-9-]+)(?:\[.*\])?==(.*)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert len(pins) > 20
+    assert {name: everywhere.get(name) for name, _ in pins} == dict(pins), (
+        "the first lines of the lock say how to make it"
+    )
+    assert int(everywhere["setuptools"].split(".")[0]) >= 77, "which builds serkit without another download"
+    assert "://" not in text, "whoever installs says from where"
+
+
+def test_every_dependency_is_pinned():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    pinned = re.findall(r"^([a-z0-9-]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert {re.match(r"[a-z0-9-]+", one)[0] for one in needed} <= {*pinned}
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
     """A wheel of this checkout."""

@@ -61,7 +61,8 @@ def six(tmp_path_factory):
     """Six executions on real speech, their page, and the seconds of work that it took."""
     root = tmp_path_factory.mktemp("six")
     for name in SIX:
-        shutil.copytree(RESULTS / name, root / name)
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).symlink_to(RESULTS / name)
     before = time.process_time()
     written = page.write(root, latex=True, csv=True)
     return root, written, time.process_time() - before
@@ -222,18 +223,37 @@ def test_runs_with_what_they_were_made_of(tree):
 def test_failed_and_missing_runs_come_first(tree):
     failure = {
         "spec": {"model": "GAP", "fold": "fold cc"}, "error": f"ResourceExhausted: {NAUGHTY}",
-        "trace": "Traceback:\n  <module>", "where": "node 7",
+        "trace": "Traceback:\n  <module>", "log": ["epoch 1", "epoch 2"], "where": "node 7, process 3",
+        "when": "2026-11-22T09:15:39+00:00", "tries": 2,
     }  # fmt: skip
     files.write_json(tree / "runs" / "cc.failed.json", failure)
-    files.write_csv(tree / "tables" / "missing.csv", pd.DataFrame({"model": ["GAP"], "fold": ["fold cc"]}))
+    missing = pd.DataFrame({"run": ["model GAP, fold fold cc", "model GAP, fold fold dd"], "error": ["x", "died"]})
+    files.write_csv(
+        tree / "tables" / "missing.csv", missing.assign(record=["runs/cc.failed.json", "runs/dd.failed.json"])
+    )
+    (tree / "made_of.json").unlink()
+    (tree / "runs" / "ee.checkpoint").mkdir()
     (written,) = page.write(tree.parents[1])
     parsed, shown = soup(written), text_of(written)
     heading = next(item for item in parsed.select(".execution h3"))
     assert heading.get_text() == "Failed and missing runs"
-    assert f"model GAP, fold fold cc : ResourceExhausted: {NAUGHTY}" in shown
-    assert "<module>" in shown
-    assert rows_of(below(parsed, heading["id"])) == [{"model": "GAP", "fold": "fold cc"}]
-    assert rows_of(below(parsed, "overview"))[0]["failed"] not in ("", "0")
+    assert (
+        f"model GAP, fold fold cc : ResourceExhausted: {NAUGHTY} node 7, process 3; 2026-11-22 09:15; 2 tries" in shown
+    )
+    assert "Traceback: <module> What it printed last: epoch 1 epoch 2" in shown
+    assert [(row["run"], row["error"]) for row in rows_of(below(parsed, heading["id"]))] == [
+        ("model GAP, fold fold dd", "died")
+    ]
+    assert rows_of(below(parsed, "overview"))[0]["failed"] == "2"
+    assert "Not complete: some runs failed" in shown
+    assert "Runs that were begun and not ended: 1." in shown
+
+
+def test_the_command_without_its_comment(tree):
+    files.write_text(tree / "command.txt", "# serkit 0.1.0, commit abc\nserkit reproduce li2018\n")
+    (written,) = page.write(tree.parents[1])
+    assert soup(written).find("pre", class_="command").get_text() == "serkit reproduce li2018"
+    assert "made by serkit 0.1.0, commit abc" in text_of(written)
 
 
 def spoil(tree, name, content):
@@ -293,7 +313,11 @@ def test_an_execution_that_is_not_finished_says_so(tree):
     result = report(tree.parents[1], "--latex", "--csv")
     assert result.exit_code == 0, result.output
     shown = text_of(tree.parents[1] / "report.html")
-    for said in ("Not finished:", "its notebook stopped: SerkitError: no space left", "there is no table yet"):
+    for said in (
+        "Not known to be finished:",
+        "its notebook stopped: SerkitError: no space left",
+        "there is no table yet",
+    ):
         assert said in shown
     assert "No published number was measured" in (tree.parents[1] / "report.tex").read_text()
 
@@ -488,8 +512,8 @@ def test_links_and_folded_tables(opened):
 def test_nothing_is_wider_than_the_screen(browser, six):
     with Visit(browser, six[1][0]) as visit:
         visit.page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
-        outside = """width => [...document.querySelectorAll('main *')].filter(item =>
-            !item.closest('.wide, dialog') && item.getBoundingClientRect().right > width + 1).length"""
+        outside = """width => [...document.querySelectorAll('main :not(.wide *)')].filter(
+            item => item.getBoundingClientRect().right > width + 1).length"""
         for width in (360, 768, 1400):
             visit.page.set_viewport_size({"width": width, "height": 740})
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width

@@ -1,17 +1,21 @@
-"""What is committed under results/: scores follow from predictions, and READMEs' tables from both."""
+"""What is committed under results/: tables follow from predictions, and READMEs' tables from both."""
 
 import importlib.util
+import re
 import shlex
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from notebook_checks import check_scores, check_trajectories
+from sklearn import metrics as reference
 from sklearn.metrics import balanced_accuracy_score
 
-from serkit import notebooks, papers
+from serkit import files, metrics, notebooks, papers, splits, statistics
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -62,9 +66,130 @@ def test_scores_of_trajectories_follow_from_predictions(study):
     check_trajectories(RESULTS / study)
 
 
+def measured(part):
+    """The papers' measures in percent, by plain formulas on the confusion matrix."""
+    classes, true = np.unique(part["label"], return_inverse=True)
+    told = pd.Categorical(part["predicted"], classes).codes
+    assert (told >= 0).all()
+    counts = np.zeros((len(classes), len(classes)))
+    np.add.at(counts, (true, told), 1)
+    right, of_class, as_class = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    found = {"UA": np.mean(right / of_class), "WA": right.sum() / counts.sum(), "Accuracy": right.sum() / counts.sum()}
+    found |= {"MAF": np.mean(2 * right / (of_class + as_class)), "MAP": np.mean(right / np.maximum(as_class, 1))}
+    return {name: 100 * value for name, value in found.items()}
+
+
+OWN_MEASURES = {"UA": metrics.ua, "MAF": metrics.macro_f1}  # of serkit, one a paper
+
+
+@cache
+def predictions_of(study):
+    """Predictions of tested speakers by model; baselines have one seed."""
+    table = pd.read_csv(RESULTS / study / "predictions.csv.gz", low_memory=False)
+    table = collect._tested(table).assign(seed=table["seed"].fillna(0).astype(int))
+    return dict(list(table.groupby("model", sort=False)))
+
+
+def table_of(study, name):
+    return pd.read_csv(RESULTS / study / "tables" / f"{name}.csv")
+
+
+@pytest.mark.parametrize("study", of("classes"))
+def test_confusions_follow_from_predictions(study):
+    paths = list((RESULTS / study / "tables").glob("confusion_*.csv"))
+    models = {re.sub(r"[^\w.+-]", "_", model): model for model in predictions_of(study)}
+    assert paths
+    for path in paths:
+        name = path.stem.removeprefix("confusion_").removeprefix("fusion_").removeprefix("ravdess_")
+        assert name in models, f"{path.name} is of an earlier execution in the same folder"
+        part, counts = predictions_of(study)[models[name]], pd.read_csv(path, index_col="true")
+        due = reference.confusion_matrix(part["label"], part["predicted"], labels=list(counts.index))
+        np.testing.assert_array_equal(counts.to_numpy(), due, err_msg=path.name)
+
+
+@pytest.mark.parametrize("study", of("classes"))
+def test_scores_of_folds_follow_from_predictions(study):
+    table = table_of(study, "folds")
+    for row in table.to_dict("records"):
+        part = predictions_of(study)[row["model"]]
+        found = measured(part[(part["fold"] == row["fold"]) & (part["seed"] == row["seed"])])
+        same = found.keys() & row.keys()
+        assert len(same) >= 2
+        assert {name: row[name] for name in same} == pytest.approx({name: found[name] for name in same}, abs=0.006)
+    assert len(table) == len(table_of(study, "runs")) or paper_of(study) == "tao2018", "fusions are no runs"
+
+
+@pytest.mark.parametrize("study", of("classes"))
+def test_comparisons_follow_from_predictions(study):
+    """All differences; intervals and p of one measure where the paper compares."""
+    by_fold = paper_of(study) == "tao2018"  # means over folds, as in the paper
+
+    @cache
+    def reached(model):
+        groups = predictions_of(study)[model].groupby(["seed", "fold"] if by_fold else ["seed"])
+        return pd.DataFrame([measured(one) for _, one in groups]).mean()
+
+    rows = table_of(study, "comparisons").to_dict("records")
+    assert len(rows) > 5
+    for row in rows:
+        pair, name = (row["better"], row["worse"]), row["metric"]
+        one, other = (reached(model)[name] for model in pair)
+        assert row["measured"] == pytest.approx(one - other, abs=0.006), pair
+        if row["made_by"] == "paper" and name == ("MAF" if by_fold else "UA"):
+            both = (predictions_of(study)[model] for model in pair)
+            found = statistics.paired_difference(*both, OWN_MEASURES[name], pooled=not by_fold)
+            assert [row["low"], row["high"]] == pytest.approx([100 * found.low, 100 * found.high], abs=0.006)
+            assert row["p"] == pytest.approx(found.p, abs=1e-4)
+            assert row["verdict"] == statistics.verdict(np.nan_to_num(row["published"], nan=1.0), found)[0]
+
+
+def folds_of(study):
+    return pd.read_csv(RESULTS / study / "folds.csv.gz", dtype={"id": str, "fold": str})
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_who_is_on_which_side_is_there_and_is_what_was_predictions_of(study):
+    folds, sizes = folds_of(study), table_of(study, "splits")
+    predictions = pd.read_csv(RESULTS / study / "predictions.csv.gz", low_memory=False).drop_duplicates("id")
+    speaker = predictions.set_index("id")["speaker"]
+    seeds = folds["seed"].unique() if "seed" in folds else [None]
+    for seed in seeds:
+        those = folds[folds["seed"] == seed] if seed is not None else folds
+        assert not those.duplicated(["id", "fold"]).any()
+        for row in sizes.to_dict("records"):
+            part = those[those["fold"] == row["fold"]].groupby("side")["id"]
+            for side in splits.SIDES:
+                ids = part.get_group(side) if side in part.groups else []
+                assert len(ids) == row[side]
+                if side == "test":
+                    assert len(set(speaker.loc[list(ids)])) == row["test speakers"]
+    if "fold" in predictions:
+        table = pd.concat(predictions_of(study).values())
+        due = folds[folds["side"] == "test"].groupby("fold")["id"].agg(set)
+        assert table.groupby("fold")["id"].agg(set).to_dict() == due.to_dict()
+
+
+def test_the_manifest_names_every_file_of_the_results_with_its_digest():
+    content = yaml.safe_load(collect.MANIFEST.read_text(encoding="utf-8"))
+    assert content["version"] == collect.SPECIFICATION
+    listed = {one["file"]: one for one in content["manifest"]}
+    assert len(listed) == len(content["manifest"]) > 300
+    root = collect.MANIFEST.parent
+    there = [path for name in ("tables", "figures") for path in RESULTS.glob(f"*/*/{name}/*")]
+    there += [path for path in RESULTS.glob("*/*/*") if path.name in ("command.txt", "folds.csv.gz")]
+    there += RESULTS.glob("*/*/predictions.csv.gz")
+    there = {
+        str(one.relative_to(root)) for one in there if not one.relative_to(RESULTS).parts[0].endswith("-miniature")
+    }
+    assert listed.keys() == there
+    assert all(one["comment"] for one in listed.values())
+    changed = [name for name, one in listed.items() if files.sha256(root / name) != one["sha256"]]
+    assert not changed, "python results/collect.py writes codecheck.yml anew"
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_commands_are_what_serkit_takes_today(study):
-    words = shlex.split((RESULTS / study / "command.txt").read_text())
+    words = shlex.split((RESULTS / study / "command.txt").read_text(), comments=True)
     words = words[words.index("reproduce") :]
     assert words[1] == paper_of(study)
     given = dict(zip(words[2::2], words[3::2], strict=True))

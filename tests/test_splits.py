@@ -398,3 +398,23 @@ def test_folds_that_cannot_be_made(folded):
         splits.by_fold(folded.assign(fold=[None, *folded["fold"][1:]]))
     with pytest.raises(SerkitError, match="share speakers: f1"):
         splits.by_fold(folded.assign(fold=["2", *folded["fold"][1:]]))
+
+
+def test_a_fold_is_known_by_who_is_on_which_side(utterances):
+    folds = splits.leave_one_speaker_out(utterances, groups=3)
+    assert len({splits.fingerprint(fold) for fold in folds}) == 3
+    one = folds[0]
+    turned = splits.Fold("another name", one.train[::-1], one.test[::-1])
+    assert splits.fingerprint(turned) == splits.fingerprint(one)
+    moved = splits.Fold(one.name, one.train[1:], one.test, one.train[:1])
+    assert splits.fingerprint(moved) != splits.fingerprint(one)
+
+
+def test_all_sides_are_listed():
+    folds = [splits.Fold("1", ("a", "b"), ("c",), ("d",)), splits.Fold("2", ("c",), ("a",))]
+    rows = splits.listed(folds)
+    assert list(rows.columns) == ["id", "fold", "side"]
+    assert [" ".join(row) for row in rows.to_numpy()] == [
+        "a 1 train", "b 1 train", "d 1 validation", "c 1 test", "c 2 train", "a 2 test"
+    ]  # fmt: skip
+    assert splits.listed([]).empty

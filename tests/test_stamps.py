@@ -1,7 +1,10 @@
 """An execution is done again exactly when its results may come out otherwise, or are not what was written."""
 
+import json
 import os
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -68,6 +71,36 @@ def test_a_stamp_holds_as_long_as_the_results_are_whole(tmp_path):
     assert not stamps.holds(folder, "made")
     (folder / stamps.NAME).write_text("{")
     assert not stamps.holds(folder, "made")
+
+
+def test_the_commit_is_named_where_there_is_one(tmp_path, monkeypatch):
+    identity = {f"GIT_{who}_{what}": "doe@x" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    for name, value in identity.items():
+        monkeypatch.setenv(name, value)
+
+    def git(*words):
+        return subprocess.run(["git", "-C", str(tmp_path), *words], check=True, capture_output=True, text=True).stdout
+
+    monkeypatch.setattr(stamps.serkit, "__file__", str(tmp_path / "serkit" / "__init__.py"))
+    monkeypatch.setattr(stamps.importlib.metadata, "distribution", lambda _: SimpleNamespace(read_text=lambda _: None))
+    plain = f"serkit {stamps.serkit.__version__}"
+    assert stamps.source() == plain, "no repository"
+    git("init", "-q")
+    files.write_text(tmp_path / "serkit" / "__init__.py", "")
+    assert stamps.source() == plain, "a repository of something else"
+    git("add", ".")
+    git("commit", "-q", "-m", "first")
+    commit = git("rev-parse", "HEAD").strip()
+    assert len(commit) == 40
+    assert stamps.source() == f"{plain}, commit {commit}"
+    files.write_text(tmp_path / "results" / "a.csv", "not code")
+    assert stamps.source() == f"{plain}, commit {commit}"
+    files.write_text(tmp_path / "serkit" / "new.py", "")
+    assert stamps.source() == f"{plain}, commit {commit} (with changes)"
+    monkeypatch.setattr(stamps.shutil, "which", lambda _: None)
+    noted = json.dumps({"url": "x", "vcs_info": {"vcs": "git", "commit_id": "1a2b"}})
+    monkeypatch.setattr(stamps.importlib.metadata, "distribution", lambda _: SimpleNamespace(read_text=lambda _: noted))
+    assert stamps.source() == f"{plain}, commit 1a2b"
 
 
 def test_execute_does_nothing_where_the_stamp_holds(tmp_path, monkeypatch):

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from notebook_checks import (
     check_figures,
+    check_folds,
     check_outputs,
     check_scores,
     check_that_results_say_miniature,
@@ -44,6 +45,10 @@ def predictions(folder):
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "tao2018", "iemocap")
     check_scores(folder)
+
+
+def test_who_is_on_which_side_is_written_down(folder):
+    check_folds(folder)
 
 
 def test_every_published_number_is_measured_and_none_comparable(folder):
@@ -427,6 +432,9 @@ class Tables:
     def table(self, name, values):
         self.tables[name] = values
         return values
+
+    def folds(self, values):
+        self.tables["folds"] = values
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 from notebook_checks import (
     check_figures,
+    check_folds,
     check_outputs,
     check_scores,
     check_that_results_say_miniature,
@@ -115,6 +116,10 @@ def selected(corpus):
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "zhao2018", corpus_of(folder))
     check_scores(folder)
+
+
+def test_who_is_on_which_side_is_written_down(folder):
+    check_folds(folder)
 
 
 def test_nothing_is_comparable_and_earlier_work_is_only_shown(folder):
