@@ -131,6 +131,19 @@ def test_each_local_worker_has_its_own_gpu_before_it_loads_keras(listed):
     assert "CUDA_VISIBLE_DEVICES" not in cluster._environments(1)[0]
 
 
+def test_a_worker_that_dies_while_it_starts(tmp_path):
+    import dask
+
+    path = tmp_path / "dies.py"
+    path.write_text("import os\nos.kill(os.getpid(), 9)\n")
+    with (
+        dask.config.set({"distributed.worker.preload": [str(path)]}),
+        pytest.raises(SerkitError, match="a local worker process did not start"),
+        cluster.client(2, ""),
+    ):
+        pass
+
+
 class Started:
     """A Dask scheduler and workers as one starts them by hand, each a process group of its own."""
 
