@@ -49,8 +49,8 @@ _NUMBERS = {"published", "measured", "sd", "low", "high", "p", "seconds"}
 _OF_RUNS = ("model", "setting", "dataset", "fold", "seed")
 _HELD = {"holds": "holds", "does not hold": "fails", "undecided": "open"}
 _UNFINISHED = (
-    "Not finished: its notebook has not come to its end since the last start, so tables and figures may be of an "
-    "earlier execution. The same command goes on from the runs that are there."
+    "Not known to be finished: there is no made_of.json, which is written at the end. Tables and figures may be of an "
+    "earlier execution; the same command goes on from the runs that are there."
 )
 _WITHOUT = "Not complete: some runs failed, and the tables are without them. The same command tries them again."
 _USUAL = "the interval includes 0"  # why a comparison is undecided, as the page's legend says of all of them
@@ -165,7 +165,8 @@ def write(folder: Path | str, out: Path | str | None = None, latex: bool = False
     out = out / "report.html" if out.is_dir() else out
     stem = out.with_suffix("") if out.suffix.lower() in ENDINGS else out
     page = out if out.suffix.lower() in ENDINGS[:2] else stem.with_name(f"{stem.name}.html")
-    written = {page: _html(found, folder.resolve().name or str(folder))}
+    name = folder.resolve().name
+    written = {page: _html(found, "Results" if name == "results" else f"Results: {name}")}
     if latex:
         written[stem.with_name(f"{stem.name}.tex")] = _latex(found)
     if csv:
@@ -450,7 +451,7 @@ def _overview(executions: Sequence[_Execution]) -> _Shown:
             ]
         )
     numeric = {"runs", "hours", "measured", "comparable", "failed"}
-    return _Shown("executions", [(name, "n" if name in numeric else "") for name in names], rows)
+    return _filled(_Shown("executions", [(name, "n" if name in numeric else "") for name in names], rows))
 
 
 def _verdicts(one: _Execution) -> Counter:
@@ -551,7 +552,7 @@ def _claims(one: _Execution, notes: dict[str, str]) -> tuple[_Shown | None, _Sho
                 _Cell(numbers["published"][place]),
                 _Cell(numbers["measured"][place], key=row["measured"], more=_between(*ends[place])),
                 _Cell(plot=places[place]),
-                _Cell(items=decided.get((_shown(row["table"]), row["row"], row["metric"]), [])),
+                _Cell(items=decided.get((_shown(row["table"]), row["row"], row["metric"]), ())),
                 _may_be_compared(row["comparable"], row["why_not"], notes),
                 _Cell(numbers["sd"][place]),
                 _Cell(runs[place]),
