@@ -20,6 +20,7 @@ is given.
 import json
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
@@ -28,7 +29,7 @@ import numpy as np
 import pandas as pd
 from keras import ops
 
-from serkit import metrics, planning, progress
+from serkit import checkpoints, metrics, planning, progress
 from serkit.errors import SerkitError, one_of
 
 CHECK_EVERY = 100  # steps between looks at the losses; each look waits for the device
@@ -100,6 +101,25 @@ def diversity(images: np.ndarray) -> float:
     return float((ranks @ flat).mean() / (len(images) * (len(images) - 1) / 2))
 
 
+@dataclass
+class _Course:
+    """Where a training is: what it goes on with."""
+
+    last_state: list[np.ndarray]  # after the last epoch without a loss that is not finite
+    best_state: list[np.ndarray]
+    rows: list[dict] = field(default_factory=list)  # one an epoch
+    followed: list = field(default_factory=list)
+    best: float = -np.inf
+    waited: int = 0  # epochs since the best
+
+    def add(self, row: dict) -> None:
+        """An epoch with its validation score."""
+        self.rows.append(row)
+        self.waited += 1
+        if row["validation"] > self.best:
+            self.best, self.best_state, self.waited = row["validation"], self.last_state, 0
+
+
 class AlternatingTraining:
     """Generator, discriminator and classifiers that learn in turns (chang2017, section 3).
 
@@ -132,6 +152,7 @@ class AlternatingTraining:
     Attributes:
         players: names in the order of the updates: "generator", "discriminator" and the tasks.
         optimizers: player -> ``keras.optimizers.Adam``.
+        followed: of each epoch of the latest `fit`, what its `on_epoch` returned.
 
     Raises:
         SerkitError: parts that do not belong together, layers that add losses of their own (which no player's loss
@@ -170,6 +191,7 @@ class AlternatingTraining:
         self._variables = _unique("variables", models)
         self._weights = {id(variable) for variable in _unique("weights", models)}
         self._everything = [*self._variables, *_unique("variables", self.optimizers.values())]
+        self.followed: list = []
         self._compiled = _COMPILED[backend](self)
 
     @property
@@ -225,13 +247,14 @@ class AlternatingTraining:
         unlabelled: Iterator | None = None,
         seed: int = 0,
         patience: int = 5,
-        on_epoch: Callable[[int], None] | None = None,
+        on_epoch: Callable[[int], Any] | None = None,
         limit: float = 1e4,
         warmup: int = 0,
     ) -> pd.DataFrame:
         """Train until validation gets no better, and go back to the best epoch (chang2017, section 5).
 
-        While a plan is made (`serkit.planning`), training is cut short.
+        While a plan is made (`serkit.planning`), training is cut short. In a run that was stopped, it goes on where it
+        was (`serkit.checkpoints`).
 
         Training ends after `patience` epochs in a row that are not better than the best one. The paper looks for
         "lower" values and goes on for a "higher" one; a value that equals the best is not higher and counts as one of
@@ -246,7 +269,8 @@ class AlternatingTraining:
             unlabelled: an endless iterator of images, as many each time; with a generator only.
             seed: of the noise.
             patience: how many epochs without a better score.
-            on_epoch: called with the epoch's number (from 1) after validation, for instance to draw generated images.
+            on_epoch: called with the epoch's number (from 1) after validation, for instance to draw generated images;
+                plain values and arrays that it returns, in lists or dicts, are in `followed`.
             limit: a loss above counts as divergence. Chance level is log 5 = 1.6 for five classes.
             warmup: rounds of generator and discriminator alone, before the first epoch; with a generator only.
 
@@ -265,40 +289,54 @@ class AlternatingTraining:
         if warmup and self.generator is None:
             raise SerkitError(f"warmup {warmup}: only a generator and its discriminator can learn without labels")
         labelled, validate, epochs, warmup = planning.shortened(labelled, validate, epochs, warmup)
-        rng, began = np.random.default_rng(seed), time.monotonic()
-        rows, best, waited = [], -np.inf, 0
+        rng, began, kept = np.random.default_rng(seed), time.monotonic(), checkpoints.Training()
         unlabelled = iter(() if unlabelled is None else unlabelled)
-        best_state = last_state = self.get_state()
-        for epoch in range(0 if warmup else 1, epochs + 1):
+        at = self._beginning() if kept.state is None else self._gone_on(kept.state, labelled, unlabelled, rng)
+        self.followed = at.followed
+        began -= at.rows[-1]["seconds"] if at.rows else 0
+        for epoch in range(len(at.rows) + 1 if at.rows or not warmup else 0, epochs + 1):
+            if at.rows and at.waited == patience:
+                break
             progress.detail(f"epoch {epoch}/{epochs}" if epoch else f"warm-up of {warmup} rounds")
             try:
                 if epoch:
                     losses = self._rounds(epoch, self.players, labelled, len(labelled), unlabelled, rng, limit)
                 else:
                     losses = self._rounds(0, ("generator", "discriminator"), None, warmup, unlabelled, rng, limit)
-                state = self._finite_state(epoch, len(labelled) if epoch else warmup)
+                at.last_state = self._finite_state(epoch, len(labelled) if epoch else warmup)
             except SerkitError:
-                self.set_state(last_state)
+                self.set_state(at.last_state)
                 raise
-            last_state = state
             if not epoch:
                 continue
             score = float(validate())
             if not np.isfinite(score):
                 raise SerkitError(f"the validation score of epoch {epoch} is {score}: is the validation set empty?")
             row = {"epoch": epoch, "rounds": warmup + epoch * len(labelled), **losses, "validation": score}
-            rows.append(row | {"seconds": time.monotonic() - began})
-            waited = 0 if score > best else waited + 1
-            if score > best:
-                best, best_state = score, state
+            at.add(row | {"seconds": time.monotonic() - began})
             if on_epoch is not None:
-                on_epoch(epoch)
+                at.followed.append(on_epoch(epoch))
             if hasattr(labelled, "on_epoch_end"):
                 labelled.on_epoch_end()
-            if waited == patience:
-                break
-        self.set_state(best_state)
-        return pd.DataFrame(rows)
+            if kept.due:
+                kept.keep(vars(at) | {"noise": json.dumps(rng.bit_generator.state)})
+        self.set_state(at.best_state)
+        return pd.DataFrame(at.rows)
+
+    def _beginning(self) -> "_Course":
+        state = self.get_state()
+        return _Course(state, state)
+
+    def _gone_on(self, kept: dict, labelled: Any, unlabelled: Iterator, rng: np.random.Generator) -> "_Course":
+        """Where a stopped training was; batches, noise and what learns are brought there."""
+        rng.bit_generator.state = json.loads(kept["noise"])
+        at = _Course(**{one.name: kept[one.name] for one in fields(_Course)})
+        self.set_state(at.last_state)
+        for _ in at.rows if hasattr(labelled, "on_epoch_end") else ():
+            labelled.on_epoch_end()
+        for _ in range(at.rows[-1]["rounds"] if self.generator is not None else 0):
+            next(unlabelled, None)
+        return at
 
     def get_state(self) -> list[np.ndarray]:
         """A copy of everything that learns: weights, moving statistics, dropout's seeds and the optimisers' values."""

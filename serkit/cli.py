@@ -83,10 +83,15 @@ def main() -> None:
 )
 @click.option("--scheduler", metavar="ADDRESS", help="A Dask scheduler, tcp://host:port, instead of local workers.")
 @click.option(
+    "--shard",
+    metavar="I/N",
+    help="Of the missing runs do every N-th, beginning with the I-th: N commands share the work, with the same --out.",
+)
+@click.option(
     "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
 )
 def _reproduce(
-    paper, corpora, profile, settings, seeds, again, pdf, planned, verify, jobs, workers, scheduler, out
+    paper, corpora, profile, settings, seeds, again, pdf, planned, verify, jobs, workers, scheduler, shard, out
 ) -> None:
     """Run the notebooks of PAPERs and write tables, figures and executed notebooks.
 
@@ -113,6 +118,9 @@ def _reproduce(
     if verify:
         _verify(executions, verify)
         return
+    if shard:
+        executions = _do_shares(executions, shard)
+        jobs = 1
     if planned:
         _show_plan(executions, jobs or side_by_side.usual_number(), workers or 1)
         return
@@ -294,6 +302,35 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
     if not plan or (keys and any(paper.key not in served for paper in chosen)):
         raise SerkitError("; ".join(reason for key, reason in refused if key not in served))
     return plan, refused
+
+
+def _do_shares(executions: list[tuple], shard: str) -> list[tuple]:
+    """Do a share of the runs of some executions; returns those whose runs are all there, to be executed.
+
+    Raises:
+        SerkitError: runs failed; the other executions' shares are done.
+    """
+    from serkit import notebooks
+
+    complete, failed = [], []
+    for one in executions:
+        key, corpus, root, profile, out, given = one
+        try:
+            found = notebooks.do_share(key, shard, corpus, root, profile, out, **given)
+        except SerkitError as error:
+            failed.append(str(error))
+            continue
+        left = f"{found['missing']} are missing, of other shares"
+        if found["waiting"]:
+            left += f"; {found['waiting']} more studies need their results: start all shares again after these"
+        click.echo(
+            f"{_title(key, corpus, root, profile)}: share {shard}, {found['done']} runs done; "
+            + (f"{left}. Whichever ends last makes the tables" if found["missing"] else "all are there")
+        )
+        complete += [one] if not found["missing"] else []
+    if failed:
+        raise SerkitError("; ".join(failed))
+    return complete
 
 
 def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:

@@ -1,7 +1,7 @@
 """Files that are either complete or absent: write under a temporary name, then rename.
 
 A folder's files are also listed with their sizes and digests (`contents`), so that what a disk, a copy or a hand
-has changed since is noticed (`damaged`).
+has changed since is noticed (`damaged`). What several processes would make at the same time is made by one (`locked`).
 """
 
 import errno
@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import socket
-import time
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -23,6 +23,7 @@ import pandas as pd
 from serkit.errors import SerkitError
 
 FORGOTTEN = 7 * 24 * 3600  # seconds after which a half-written file is nobody's
+PATIENCE = 5.0  # seconds to wait for another process before it is said
 LARGE = 2**24  # bytes above which a file is read again only if its time says that it changed
 
 
@@ -54,12 +55,65 @@ def atomic(path: Path | str, stands: Callable[[Path], bool] = lambda _: False) -
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
+        with _plainly(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _sweep(path.parent)
+            yield temporary
+            _put(temporary, path, stands)
+    finally:
+        _discard(temporary)
+
+
+@contextmanager
+def locked(path: Path | str, wait: bool = True) -> Iterator[bool]:
+    """Hold the right to make `path` for the block: one process at a time, on all machines that share the folder.
+
+    The operating system keeps the lock (``flock``) and frees it when its holder is gone, also by SIGKILL or with its
+    machine; no clock is read. It stands in a file beside `path`, which goes with it. Look whether `path` is there after
+    the lock was got: another may have made it meanwhile.
+
+    Args:
+        path: a file or folder.
+        wait: until it is free.
+
+    Yields:
+        Whether this process has it; always, where it waits.
+
+    Raises:
+        SerkitError: the disk is full, or nothing may be written there.
+    """
+    from filelock import FileLock, Timeout
+
+    path = Path(path)
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    with _plainly(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
-        yield temporary
-        _put(temporary, path, stands)
+        try:
+            lock.acquire(timeout=PATIENCE if wait else 0)
+        except Timeout:
+            if wait:
+                print(f"waiting for another process that makes {path}", file=sys.stderr, flush=True)
+                lock.acquire(poll_interval=0.5)
+    try:
+        yield lock.is_locked
+    finally:
+        if lock.is_locked:
+            with suppress(OSError):  # who waits for this file looks for it again
+                Path(lock.lock_file).unlink()
+            lock.release()
+
+
+@contextmanager
+def _plainly(path: Path) -> Iterator[None]:
+    """Say what a disk or a folder refuses while `path` is written.
+
+    Raises:
+        SerkitError: the disk is full, or nothing may be written there.
+    """
+    try:
+        yield
     except OSError as error:
-        if error.errno == errno.ENOSPC:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise SerkitError(
                 f"no space left on the disk while writing {path}; free some and start the same command again: "
                 "what was finished before is kept"
@@ -67,8 +121,6 @@ def atomic(path: Path | str, stands: Callable[[Path], bool] = lambda _: False) -
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
             raise SerkitError(f"{path} cannot be written: {error.strerror}; name a folder of your own") from error
         raise
-    finally:
-        _discard(temporary)
 
 
 def _put(temporary: Path, path: Path, stands: Callable[[Path], bool]) -> None:
@@ -104,7 +156,8 @@ def _sweep(directory: Path) -> None:
         machine, _, process = path.name.split(".")[-2].partition("-")
         dead = machine == _machine() and os.name == "posix" and not _runs(int(process.partition("-")[0]))
         with suppress(OSError):  # another process was faster
-            if dead or time.time() - path.stat().st_mtime > FORGOTTEN:
+            # By the folder's own clock: that of this machine may be another, or jump.
+            if dead or directory.stat().st_mtime - path.stat().st_mtime > FORGOTTEN:
                 _discard(path)
 
 

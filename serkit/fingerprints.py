@@ -65,10 +65,11 @@ from serkit.files import content_key
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 # Modules that carry results about but cannot change them: they name what is wrong (errors), write and hash
-# (files), show (progress, plots), call a run and keep what it returns (study, cluster, notebooks, cli), or time it
-# instead (planning). Reports and papers are followed like all others: a run may take its table or a setting from there.
-PLUMBING = {f"{PACKAGE}.{name}" for name in ("cli", "errors", "files", "fingerprints", "notebooks", "plots")}
-PLUMBING |= {f"{PACKAGE}.{name}" for name in ("cluster", "planning", "progress", "study")}
+# (files), show (progress, plots), call a run and keep what it returns (study, cluster, notebooks, cli), let it go on
+# where it was stopped (checkpoints), or time it instead (planning). Reports and papers are followed like all others: a
+# run may take its table or a setting from there.
+PLUMBING = {f"{PACKAGE}.{name}" for name in ("checkpoints", "cli", "cluster", "errors", "files", "fingerprints")}
+PLUMBING |= {f"{PACKAGE}.{name}" for name in ("notebooks", "planning", "plots", "progress", "study")}
 
 # Libraries that show, schedule or convert files and give no numbers; all others count.
 NO_NUMBERS = {"IPython", "click", "dask", "distributed", "ipykernel", "joblib", "matplotlib", "nbformat", "papermill"}

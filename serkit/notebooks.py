@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from serkit import files, planning, progress, stamps, verifying
+from serkit import files, planning, progress, shards, stamps, verifying
 from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
 from serkit.papers import COMPANIONS, PAPERS, PROFILES, Paper, find, profile_values
@@ -287,7 +287,7 @@ def execute(
         The folder with the results.
 
     Raises:
-        SerkitError: bad input, here or inside the notebook.
+        SerkitError: bad input, here or inside the notebook; or runs failed, and what there is was made without them.
         KeyboardInterrupt: interrupted; finished runs are kept.
     """
     import nbformat
@@ -298,36 +298,51 @@ def execute(
     made, source = stamps.made_of(_path_of(paper), values), stamps.source()
     if not again and stamps.holds(folder, made):
         return folder
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / stamps.NAME).unlink(missing_ok=True)
-    executed = folder / "notebook.ipynb"
-    # Where no root is given the kernel takes the miniature, whatever the variable says.
-    variables = {f"SERKIT_{corpus.upper()}": ""} if corpus and not root else {}
-    try:
-        with _kernels(key, variables, shown_by, f"; the notebook so far is {executed}"):
-            papermill.execute_notebook(
-                _path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
-            )
-    except PapermillExecutionError as error:
-        if error.ename == "KeyboardInterrupt":
-            raise KeyboardInterrupt from error
-        if error.ename == "SerkitError":
-            raise SerkitError(f"{key}: {error.evalue}") from error
-        raise SerkitError(
-            f"{key}: {error.ename}: {error.evalue} (cell {error.exec_count}; the whole trace is in {executed})"
-        ) from error
-    notebook = nbformat.read(executed, as_version=4)
-    _drop_startup_lines(notebook)
-    nbformat.write(notebook, executed)
-    files.write_text(folder / "command.txt", f"# {source}\n{_command(paper, values)}\n")
-    stamps.write(folder, made)
+    executed, missing = folder / "notebook.ipynb", folder / stamps.MISSING
+    with files.locked(executed):
+        if not again and stamps.holds(folder, made):  # another process has made them meanwhile
+            return folder
+        (folder / stamps.NAME).unlink(missing_ok=True)
+        missing.unlink(missing_ok=True)
+        # Where no root is given the kernel takes the miniature, whatever the variable says.
+        variables = {f"SERKIT_{corpus.upper()}": ""} if corpus and not root else {}
+        try:
+            with _kernels(key, variables, shown_by, f"; the notebook so far is {executed}"):
+                papermill.execute_notebook(
+                    _path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
+                )
+        except PapermillExecutionError as error:
+            if error.ename == "KeyboardInterrupt":
+                raise KeyboardInterrupt from error
+            so_far = f"{_lacking(missing)}; without them, " if missing.is_file() else ""
+            if error.ename == "SerkitError":
+                raise SerkitError(f"{key}: {so_far}{error.evalue}") from error
+            where = f"cell {error.exec_count}; the whole trace is in {executed}"
+            raise SerkitError(f"{key}: {so_far}{error.ename}: {error.evalue} ({where})") from error
+        notebook = nbformat.read(executed, as_version=4)
+        _drop_startup_lines(notebook)
+        nbformat.write(notebook, executed)
+        files.write_text(folder / "command.txt", f"# {source}\n{_command(paper, values)}\n")
+        if missing.is_file():
+            raise SerkitError(f"{key}: {_lacking(missing)}; {folder} has the tables without them")
+        stamps.write(folder, made)
     return folder
+
+
+def _lacking(missing: Path) -> str:
+    """What to say of runs that failed."""
+    import pandas as pd
+
+    runs = pd.read_csv(missing)
+    first = f"{runs['run'][0]}: {runs['error'][0]}"
+    count = f"{len(runs)} run{'s' * (len(runs) > 1)} failed"
+    return f"{count}, see {missing}; the first, {first}; the same command tries again what is missing"
 
 
 def _command(paper: Paper, values: dict[str, Any]) -> str:
     """What to type for the same results, places aside: corpora stand in FOLDER."""
     corpus, profile = values.get("corpus", ""), values["profile"]
-    words = [f"{name}={os.environ[name]}" for name in ("KERAS_BACKEND", "SERKIT_THREADS") if name in os.environ]
+    words = [f"{name}={shlex.quote(os.environ[name])}" for name in stamps.NUMBERS if os.environ.get(name)]
     words += ["serkit reproduce", paper.key]
     words += [f"--corpus {corpus}{'=FOLDER' * bool(values['root'])}"] if corpus else []
     words += [f"--profile {profile}"] * (profile != "quick")
@@ -444,10 +459,68 @@ def plan(
         papermill.execute_notebook(_path_of(paper), ready, {**values, "out": aside}, prepare_only=True)
         try:
             last = verifying.CELL if verify else planning.SIZE
-            planning.run_cells(nbformat.read(ready, as_version=4), Path(aside), last)
+            planning.run_cells(nbformat.read(ready, as_version=4), Path(aside), path, last)
         except SerkitError as error:
             raise SerkitError(f"{key}: {error}") from error
     return path
+
+
+def do_share(
+    key: str,
+    share: str,
+    corpus: str = "",
+    root: str = "",
+    profile: str = "quick",
+    out: Path | str = "results",
+    **given,
+) -> dict[str, int]:
+    """Do a share of an execution's runs (`serkit.shards`), and leave tables and figures to `execute`.
+
+    Args:
+        key: as for `execute`, like all the others but `share`.
+        share: ``i/n``: every n-th run, beginning with the i-th.
+        corpus: see there.
+        root: see there.
+        profile: see there.
+        out: folder of all results, which all shares have in common.
+        given: further parameters.
+
+    Returns:
+        Runs done here, and those still missing, of other shares; and how many studies wait for these.
+
+    Raises:
+        SerkitError: bad input, here or inside the notebook; or runs failed: finished ones are kept.
+        KeyboardInterrupt: interrupted; likewise.
+    """
+    import nbformat
+    import papermill
+
+    shards.parsed(share)
+    paper, corpus, root, folder, values = _prepared(key, corpus, root, profile, out, given)
+    (folder / "runs").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as aside:
+        notes = Path(aside) / "notes.jsonl"
+        variables = {"SERKIT_SHARD": share, "SERKIT_SHARD_NOTES": str(notes)}
+        variables |= {f"SERKIT_{corpus.upper()}": ""} if corpus and not root else {}
+        with _kernels(key, variables, None):
+            (Path(aside) / "runs").symlink_to(folder / "runs")
+            ready = Path(aside) / "notebook.ipynb"
+            papermill.execute_notebook(_path_of(paper), ready, {**values, "out": aside}, prepare_only=True)
+            try:
+                waiting = planning.run_cells(
+                    nbformat.read(ready, as_version=4), Path(aside), notes, may_wait=shards.open_ends
+                )
+            except SerkitError as error:
+                raise SerkitError(f"{key}: {error}") from error
+        studies = shards.read(notes)
+    failed = [one for study in studies for one in study["failed"].values()]
+    if failed:
+        count = f"{len(failed)} run{'s' * (len(failed) > 1)} of share {share} failed"
+        raise SerkitError(
+            f"{key}: {count}; the first: {failed[0]['error']}; {folder / 'runs'} has a record of each; the same "
+            "command tries them again"
+        )
+    return {name: sum(one[name] for one in studies) for name in ("done", "missing")} | {"waiting": waiting}
 
 
 @contextmanager

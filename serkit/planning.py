@@ -140,7 +140,7 @@ def note(**record: Any) -> None:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def _note_stores(stores: Sequence) -> None:
+def note_stores(stores: Sequence) -> None:
     """Add to the plan how long the extraction of each of a notebook's stores took, where that is known."""
     for stored in {one.directory: one for one in stores}.values():
         if stored.seconds is not None:
@@ -253,38 +253,45 @@ def summary(tables: Sequence[pd.DataFrame], jobs: int, workers: int) -> str:
 
 
 SIZE = """from serkit import features, planning
-planning._note_stores([one for one in globals().values() if isinstance(one, features.Features)])
+planning.note_stores([one for one in globals().values() if isinstance(one, features.Features)])
 planning.note(**planning.full_size(speech, globals().get('utterances', speech.utterances)) or {})
 """
 
 
-def run_cells(notebook: Any, cwd: Path, last: str = SIZE) -> None:
-    """Execute a notebook's cells up to its last study, for a plan; then one more, which notes how large its corpus is.
+def run_cells(
+    notebook: Any, cwd: Path, notes: Path, last: str = "", may_wait: Callable[[Path], bool] = lambda _: False
+) -> int:
+    """Execute a notebook's cells up to its last study, for a plan or a share of the runs; then one more.
 
-    What needs the results of runs fails, and so does what needs a toy: both are passed over.
+    Every study adds to the notes as it is done. What needs the results of runs fails, and so does what needs a toy:
+    both are passed over. What stands below the last study is not executed.
 
     Args:
         notebook: of nbformat, with its parameters set.
         cwd: folder to run in.
+        notes: a file.
         last: the cell that follows them.
+        may_wait: whether a study may fail, by these notes, since it needs the results of earlier ones.
+
+    Returns:
+        How many studies did.
 
     Raises:
-        SerkitError: a cell before the first study fails of itself; or a study cannot be planned.
+        SerkitError: a cell before the first study fails of itself; or a study does.
         KeyboardInterrupt: interrupted.
     """
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
-    plan = Path(os.environ["SERKIT_PLAN"])
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     studies = [number for number, cell in enumerate(cells) if CALLS in cell.source]
-    notebook.cells = [*cells[: studies[-1] + 1], nbformat.v4.new_code_cell(last)]
+    notebook.cells = [*cells[: studies[-1] + 1], *([nbformat.v4.new_code_cell(last)] if last else [])]
     client = NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(cwd)}})
-    toys = False  # whether one was passed over
+    toys, waiting = False, 0  # whether one was passed over; studies
     with client.setup_kernel():
         for number, cell in enumerate(notebook.cells):
-            noted = plan.stat().st_size if plan.exists() else 0
+            noted = notes.stat().st_size if notes.exists() else 0
             try:
                 client.execute_cell(cell, number)
             except CellExecutionError as error:
@@ -293,7 +300,11 @@ def run_cells(notebook: Any, cwd: Path, last: str = SIZE) -> None:
                 toys = toys or error.ename == PassedOver.__name__
                 passed = number > studies[0] or (toys and error.ename != SerkitError.__name__)
                 if CALLS in cell.source:
-                    passed = plan.exists() and plan.stat().st_size > noted
+                    passed = notes.exists() and notes.stat().st_size > noted
+                    waits = not passed and may_wait(notes)
+                    waiting += waits
+                    passed |= waits
                 if not passed:
                     why = error.evalue if error.ename == SerkitError.__name__ else f"{error.ename}: {error.evalue}"
                     raise SerkitError(why) from error
+    return waiting

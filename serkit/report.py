@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import files, metrics, papers, plots, statistics
+from serkit import files, metrics, papers, plots, stamps, statistics, study
 from serkit.corpora import Corpus
 from serkit.errors import SerkitError, one_of
 
@@ -78,7 +78,7 @@ class Results:
     @property
     def why_not(self) -> tuple[str, ...]:
         """Everything that is not as in the paper, in full; empty where all numbers may be compared."""
-        return tuple(reason.full for reason in self._reasons)
+        return tuple(reason.full for reason in self._all_reasons())
 
     def not_comparable(self, reason: str, affects: Iterable[str] | None = None) -> None:
         """Add a reason why numbers must not be compared with the paper's; one that is there already is left alone.
@@ -99,10 +99,16 @@ class Results:
         if self.corpus is None:
             return self.note or "published numbers"
         name = f"{self.corpus.name} miniature (synthetic speech)" if self.corpus.miniature else self.corpus.name
-        return f"{name}, {self.note}" if self.note else name
+        gone = len(study.missing(self.folder))
+        return ", ".join(filter(None, [name, self.note, f"{gone} run{'s' * (gone > 1)} missing" * (gone > 0)]))
 
     def table(self, name: str, values: pd.DataFrame) -> pd.DataFrame:
-        """Save a table as ``tables/<name>.csv`` and return it."""
+        """Save a table as ``tables/<name>.csv`` and return it; where runs failed, ``tables/missing.csv`` lists them."""
+        missing = study.missing(self.folder)
+        if len(missing):
+            files.write_csv(self.folder / stamps.MISSING, missing)
+        else:
+            (self.folder / stamps.MISSING).unlink(missing_ok=True)
         files.write_csv(self.folder / "tables" / f"{_file_name(name)}.csv", values)
         return values
 
@@ -218,7 +224,7 @@ class Results:
         claims.loc[~there & (claims["origin"] == "cited"), "why_not"] = "earlier work, published only"
         claims["runs"] = claims["runs"].fillna(0).astype(int)
         self.table("claims", claims.assign(paper=self.paper.key)[CLAIM_COLUMNS])
-        self.table("reasons", pd.DataFrame([one.row() for one in self._reasons], columns=_REASON_COLUMNS))
+        self.table("reasons", pd.DataFrame([one.row() for one in self._all_reasons()], columns=_REASON_COLUMNS))
         shown = [one for one in CLAIM_COLUMNS if one not in ("paper", "depends_on")]
         cited = claims[~there & (claims["origin"] == "cited") & claims["published"].notna()]
         return pd.concat([claims[there], cited])[shown].reset_index(drop=True)
@@ -362,7 +368,7 @@ class Results:
 
     def banner(self) -> str:
         """A Markdown paragraph that says what the numbers below may be compared with."""
-        lines = [f"* {reason.full}{reason.where}" for reason in self._reasons]
+        lines = [f"* {reason.full}{reason.where}" for reason in self._all_reasons()]
         return "\n".join([self._comparability(), "", *lines]).strip()
 
     def _refuse_changed(self) -> None:
@@ -376,7 +382,18 @@ class Results:
 
     def _reasons_of(self, table: int, row: str, metric: str) -> list["_Reason"]:
         """Why a printed number and ours must not be compared."""
-        return [reason for reason in self._reasons if _touches(reason.affects, table, row, metric)]
+        return [reason for reason in self._all_reasons() if _touches(reason.affects, table, row, metric)]
+
+    def _all_reasons(self) -> list["_Reason"]:
+        """Why numbers must not be compared with the paper's, runs that failed among them."""
+        missing = study.missing(self.folder)
+        gone = "runs missing"
+        what = (
+            f"{gone}: {'; '.join(missing['run'])}; the first error is: {missing['error'].iloc[0]}"
+            if len(missing)
+            else ""
+        )
+        return [*self._reasons, *([_Reason(gone, what, "other", None)] if what else [])]
 
     def _settings_of(self, table: int, row: str, metric: str) -> list[str]:
         """The settings on which a printed number depends."""
@@ -395,7 +412,7 @@ class Results:
         return {"comparable": not reasons, "why_not": _in_short(reasons)}
 
     def _nowhere_comparable(self) -> bool:
-        return any(reason.affects is None for reason in self._reasons)
+        return any(reason.affects is None for reason in self._all_reasons())
 
     def _comparability(self) -> str:
         if self.paper.key in papers.COMPANIONS:

@@ -22,10 +22,12 @@ from serkit import files, fingerprints, study
 NAME = "made_of.json"
 RESULTS = ("tables", "figures")
 SINGLE = ("notebook.ipynb", "predictions.csv.gz", "folds.csv.gz", "command.txt")
+MISSING = Path("tables") / "missing.csv"  # in the folder of results: runs that failed, where there are such
 # Where things are and who does the work: results do not depend on it.
 PLACES = {"out", "workers", "scheduler"}
 STORED = "stored"  # the parameter of a companion that reads the results of others: the folder of their studies
-VARIABLES = ("KERAS_BACKEND", "SERKIT_THREADS", "SERKIT_PDF", "TF_ENABLE_ONEDNN_OPTS")
+NUMBERS = ("KERAS_BACKEND", "SERKIT_THREADS", "SERKIT_DETERMINISTIC", *study.SWITCHES)  # variables that change them
+VARIABLES = (*NUMBERS, "SERKIT_PDF")
 
 
 def made_of(notebook: Path, values: dict[str, Any]) -> str:

@@ -4,11 +4,14 @@ A run is a call ``run(model=..., fold=..., seed=...) -> Outcome``. Its result is
 ``<directory>/<key>/``, where the key stands for everything it depends on: what was asked for, the
 settings, the data, the code, and the versions of the libraries that it uses (see
 `serkit.fingerprints`). A folder is there completely or not at all, so that a study can be stopped at any
-moment, by Ctrl-C, SIGKILL or a power cut; the same command then does only what is missing. A run whose files
-are not what was written is done anew. Several processes and machines may work on the same folder.
+moment, by Ctrl-C, SIGKILL or a power cut; the same command then does only what is missing, and a training goes on
+where it was (`serkit.checkpoints`). A run whose files are not what was written is done anew. Several processes and
+machines may work on the same folder: each run is done by one of them.
 
 Runs are independent of one another and of their order. They run in this process, on local worker
-processes, or on a Dask cluster that shares the file system: the same function, the same store.
+processes, or on a Dask cluster that shares the file system: the same function, the same store. One that fails costs
+itself (`serkit.attempts`): its error is kept in ``<directory>/<key>.failed.json``, tables do without it and say so, and
+the same command tries it again. With ``$SERKIT_SHARD`` (`serkit.shards`) a process does its share of the missing ones.
 """
 
 import copy
@@ -20,9 +23,9 @@ import os
 import pickle
 import platform
 import random
+import shutil
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,7 +37,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import cluster, devices, files, fingerprints, planning, progress, splits, verifying
+from serkit import attempts, devices, files, fingerprints, planning, progress, shards, splits, verifying
 from serkit.errors import SerkitError
 from serkit.splits import Fold
 
@@ -45,6 +48,7 @@ SWITCHES += ("NVIDIA_TF32_OVERRIDE", "KERAS_NNX_ENABLED")
 # joblib, which shares scikit-learn's work and changes no number.
 PACKAGES = ("serkit", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "scipy", "pandas", "scikit-learn")
 PACKAGES += ("librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank")
+HOPELESS = 3  # runs that fail before any is done end a study
 IDLE = 6  # compiled networks that wait for another run like theirs
 
 
@@ -113,6 +117,7 @@ class _Networks:
 
 
 _networks = _Networks()
+_missing: dict[Path, dict] = {}  # runs of this process' studies that failed, by the folders they would have
 
 
 def compiled(build: Callable, *arguments: Any) -> Any:
@@ -230,24 +235,34 @@ class Study:
             what: shown by the progress display.
 
         Returns:
-            One row a run, in the order of `specs`: its spec, key, seconds, directory.
+            One row a run, in the order of `specs`: its spec, key, seconds, directory. Runs that failed have none;
+            `missing` lists them.
 
         Raises:
-            SerkitError: a run fails on bad input. Finished runs are kept, and so they are when the study is
-                interrupted.
+            SerkitError: all runs fail, or the first three do. Finished runs are kept, and so they are when the study
+                is interrupted.
         """
         self._trace = fingerprints.trace(self.run)  # what it names may have changed since
         keys = self._keys(specs)
         if planning.active():
             return self._plan(specs, keys, what)
-        missing = [(spec, key) for spec, key in zip(specs, keys, strict=True) if not self._is_there(spec, key)]
-        if missing:
-            jobs = self._jobs(missing, workers, scheduler)
-            for _ in progress.track(
-                jobs, f"{what} ({len(specs) - len(missing)} found, {len(missing)} to do)", len(missing)
-            ):
-                pass
-        return pd.DataFrame([self._row(spec, key) for spec, key in zip(specs, keys, strict=True)])
+        to_do = {key: spec for spec, key in zip(specs, keys, strict=True) if not self._is_there(spec, key)}
+        mine = {key: to_do[key] for key in shards.share(keys) if key in to_do}
+        failed = self._do(mine, workers, scheduler, f"{what} ({len(keys) - len(to_do)} found, {len(mine)} to do)")
+        there = [not _wrong(self.directory / key) if key in to_do else True for key in keys]
+        rows = [self._row(spec, key) for spec, key, one in zip(specs, keys, there, strict=True) if one]
+        if shards.active():
+            shards.note(what=what, done=len(mine) - len(failed), missing=there.count(False), failed=failed)
+        elif failed and not rows:
+            raise SerkitError(_said(failed))
+        elif failed:
+            print(f"{len(failed)} of {len(keys)} runs failed; what follows does without them. {_said(failed)}")
+        _missing.update({self.directory / key: {"study": what} | one for key, one in failed.items()})
+        for key in set(keys) - failed.keys():
+            _missing.pop(self.directory / key, None)
+        return pd.DataFrame(
+            rows, columns=None if rows else [*(specs[0] if specs else []), "key", "seconds", "directory"]
+        )
 
     def predictions(self, runs: pd.DataFrame) -> pd.DataFrame:
         """The predictions of all runs, one below the other, each row with its run's spec."""
@@ -270,21 +285,28 @@ class Study:
         with np.load(_file(run, "arrays.npz")) as stored:
             return dict(stored)
 
-    def _jobs(self, missing: list[tuple[dict, str]], workers: int, scheduler: str) -> Iterator[None]:
-        conditions, machinery = _conditions(), _machinery()
-        if workers <= 1 and not scheduler:
-            for spec, key in missing:
-                _execute(self, spec, key, conditions, machinery)
-                yield
-            return
-        with cluster.client(min(workers, len(missing)), scheduler) as client:
-            import cloudpickle
+    def _do(self, specs: dict[str, dict], workers: int, scheduler: str, what: str) -> dict[str, dict]:
+        """Do runs, by their keys; returns the records of those that failed, which are kept beside the runs too.
 
-            works = ((key, cloudpickle.dumps((self, spec, key, conditions, machinery))) for spec, key in missing)
-            for _, outcome in cluster.each(client, _execute_pickled, works):
-                if isinstance(outcome, Exception):
-                    raise outcome
-                yield
+        Raises:
+            SerkitError: the first few fail, and none is done; or what a worker did is not on shared storage.
+        """
+        with_all = _conditions(), _machinery()
+        tasks = {key: functools.partial(_execute, self, spec, key, *with_all) for key, spec in specs.items()}
+        failed: dict[str, dict] = {}
+        jobs = attempts.do_all(tasks, workers, scheduler) if tasks else ()
+        for ended, (key, failure) in enumerate(progress.track(jobs, what, len(tasks)), 1):
+            if failure is not None:
+                failed[key] = {"spec": _names(specs[key])} | failure
+                files.write_json(_place_of_failure(self.directory / key), failed[key])
+            elif _wrong(self.directory / key):
+                raise SerkitError(
+                    f"a worker has done run {_names(specs[key])}, and {self.directory / key} is not here: results have "
+                    "to be on storage that all workers share (--out)"
+                )
+            if ended == len(failed) == HOPELESS:
+                raise SerkitError(f"the first {HOPELESS} runs failed. {_said(failed)}")
+        return failed
 
     def _plan(self, specs: list[dict], keys: list[str], what: str) -> pd.DataFrame:
         """Do nothing; note what the runs take, those together that differ in fold and seed only.
@@ -421,36 +443,73 @@ def _file(run: dict | pd.Series, name: str, needed: bool = True) -> Path | None:
     return directory / name
 
 
-def _execute(study: Study, spec: dict, key: str, conditions: dict, machinery: dict) -> None:
+def _execute(study: Study, spec: dict, key: str, conditions: dict, machinery: dict, wait: bool = True) -> bool:
     """Do one run and store it under its key; called here or on a worker, which has no notebook to make a key from.
+
+    Args:
+        study: whose run.
+        spec: of the run.
+        key: likewise.
+        conditions: under which it runs.
+        machinery: that it must run with.
+        wait: until another process that is doing the run has done it or failed.
+
+    Returns:
+        Whether it is done; False where another process is doing it.
 
     Raises:
         SerkitError: what the run raises, with the run's spec in front; or a worker is not like the process that made
             the key.
     """
+    from serkit import checkpoints
+
     here = _machinery()
     other = [f"{name} {here[name]} instead of {machinery[name]}" for name in machinery if here[name] != machinery[name]]
     if other:
         raise SerkitError(f"a worker computes with {'; '.join(other)}: restart the workers in this environment")
-    began = time.monotonic()
     given = {axis: item.value if isinstance(item, _Named) else item for axis, item in spec.items()}
-    with _networks.of_one_run(), _under(conditions):
-        try:
-            outcome = study.run(**given)
-        except SerkitError as error:
-            raise SerkitError(f"run {_names(spec)}: {error}") from error
-        _store(study, spec, key, outcome, time.monotonic() - began)
+    directory = study.directory / key
+    with files.locked(directory, wait) as ours:
+        if not ours or not _wrong(directory):  # another process has done it meanwhile
+            return ours
+        unfinished = directory.with_name(f"{key}.checkpoint")
+        with _networks.of_one_run(), _under(conditions), checkpoints.of_run(unfinished) as course:
+            try:
+                outcome = study.run(**given)
+            except SerkitError as error:
+                raise SerkitError(f"run {_names(spec)}: {error}") from error
+            _store(study, spec, key, outcome, course.seconds)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _place_of_failure(directory).unlink(missing_ok=True)
+    return True
 
 
-def _execute_pickled(work: bytes) -> None:
-    """Do one run on a worker.
+def _place_of_failure(directory: Path) -> Path:
+    """Of the record of a run that failed."""
+    return directory.with_name(f"{directory.name}.failed.json")
 
-    Dask's scheduler may live in the notebook's process and unpickles what a task is given. A class of the notebook
-    would thereby get its methods anew, with copies of the notebook's globals: bytes are left alone.
-    """
-    import cloudpickle
 
-    _execute(*cloudpickle.loads(work))
+def _said(failed: dict[str, dict]) -> str:
+    """The first error of some failed runs, and where to read on."""
+    key, first = next(iter(failed.items()))
+    where = f"runs/{key}.failed.json has the trace; the same command tries again what is missing"
+    return f"{first['error']} ({where})"
+
+
+def missing(folder: Path) -> pd.DataFrame:
+    """Runs of this process' studies under a folder that failed: one row each, study, run, error, tries and record."""
+    rows = [
+        {
+            "study": one["study"],
+            "run": ", ".join(f"{axis} {value}" for axis, value in one["spec"].items()),
+            "error": one["error"].splitlines()[0],
+            "tries": one["tries"],
+            "record": str(_place_of_failure(directory).relative_to(folder)),
+        }
+        for directory, one in _missing.items()
+        if directory.is_relative_to(folder)
+    ]
+    return pd.DataFrame(rows, columns=["study", "run", "error", "tries", "record"])
 
 
 def remembered(make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ import warnings
 import keras
 import numpy as np
 
-from serkit import devices, inspection, metrics, planning, progress
+from serkit import checkpoints, devices, inspection, metrics, planning, progress
 from serkit.errors import SerkitError, one_of
 
 
@@ -266,13 +266,12 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
     Returns:
         One row an epoch: epoch (from 1), the losses and metrics, and seconds since the beginning.
 
-    While a plan is made (`serkit.planning`), training is cut short.
+    While a plan is made (`serkit.planning`), training is cut short. In a run that was stopped, it goes on where it was
+    (`serkit.checkpoints`).
 
     Raises:
         SerkitError: the loss is not finite.
     """
-    import time
-
     import pandas as pd
 
     every = [_StopOnNaN(), _ShowEpochs(), *callbacks]
@@ -290,12 +289,12 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
     y = options["y"] if "y" in options else batches[0][1] if isinstance(batches, keras.utils.PyDataset) else None
     if y is not None:
         _create_variables(model, y)
-    began, seconds = time.monotonic(), []
-    every.append(keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seconds.append(time.monotonic() - began)))
-    history = model.fit(batches, epochs=epochs, callbacks=every, verbose=0, **options).history
-    table = pd.DataFrame(history)
+    kept = checkpoints.Epochs(model, batches, every)
+    if not kept.finished:
+        model.fit(batches, epochs=epochs, initial_epoch=kept.epoch, callbacks=[*every, kept], verbose=0, **options)
+    table = pd.DataFrame(kept.rows)
     table.insert(0, "epoch", np.arange(1, len(table) + 1))
-    return table.assign(seconds=seconds)
+    return table
 
 
 def _create_variables(model: keras.Model, y) -> None:

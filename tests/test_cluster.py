@@ -13,8 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from serkit import cluster, devices, jobs, progress
+from serkit.cli import main
 from serkit.errors import SerkitError
 
 THREE = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aa)
@@ -84,6 +86,21 @@ def test_without_gpus_a_worker_has_two_cores(cores, gibibytes, expected, monkeyp
     assert jobs.usual_workers() == expected
 
 
+def test_the_command_resolves_auto_to_a_number(listed, monkeypatch):
+    listed(THREE)
+    seen = []
+
+    def execute_all(executions, *_):
+        seen.extend(given for *_, given in executions)
+        return iter(())
+
+    monkeypatch.setattr(jobs, "execute_all", execute_all)
+    assert CliRunner().invoke(main, ["reproduce", "zhao2018", "--workers", "auto"]).exit_code == 0
+    assert [given["workers"] for given in seen] == [3] * len(seen) != []
+    for wrong in ("0", "many"):
+        assert CliRunner().invoke(main, ["reproduce", "zhao2018", "--workers", wrong]).exit_code == 2
+
+
 def test_local_workers(listed, monkeypatch):
     """A GPU each; a long step is no death; a death and a failure cost their own work only."""
     import dask
@@ -112,6 +129,19 @@ def test_each_local_worker_has_its_own_gpu_before_it_loads_keras(listed):
     assert given == ["MIG-b1", "MIG-b2", "GPU-cc", "MIG-b1"]
     listed("")
     assert "CUDA_VISIBLE_DEVICES" not in cluster._environments(1)[0]
+
+
+def test_a_worker_that_dies_while_it_starts(tmp_path):
+    import dask
+
+    path = tmp_path / "dies.py"
+    path.write_text("import os\nos.kill(os.getpid(), 9)\n")
+    with (
+        dask.config.set({"distributed.worker.preload": [str(path)]}),
+        pytest.raises(SerkitError, match="a local worker process did not start"),
+        cluster.client(2, ""),
+    ):
+        pass
 
 
 class Started:

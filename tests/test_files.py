@@ -2,8 +2,10 @@
 
 import errno
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Timer
 
 import pandas as pd
 import pytest
@@ -107,6 +109,41 @@ def test_every_change_of_a_listed_file_is_noticed(tmp_path, monkeypatch):
             assert files.damaged(tmp_path, listed) == "b"
         (tmp_path / "b").unlink()
         assert files.damaged(tmp_path, listed) == "b"
+
+
+HOLDER = """
+import sys, time
+from serkit import files
+with files.locked(sys.argv[1]):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_lock_is_held_by_one_and_survives_a_dead_holder(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(files, "PATIENCE", 0.01)
+    holder = subprocess.Popen([sys.executable, "-c", HOLDER, str(tmp_path / "run")], stdout=subprocess.PIPE)
+    assert holder.stdout.readline() == b"held\n"
+    with files.locked(tmp_path / "run", wait=False) as ours:
+        assert not ours
+    with files.locked(tmp_path / "another", wait=False) as ours:
+        assert ours
+    Timer(0.3, holder.kill).start()  # SIGKILL
+    with files.locked(tmp_path / "run") as ours:
+        assert ours
+        assert holder.wait() == -9
+    assert f"waiting for another process that makes {tmp_path / 'run'}" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_where_nothing_may_be_written(tmp_path, monkeypatch):
+    def refused(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refused)
+    refusal = pytest.raises(SerkitError, match="run cannot be written: Read-only file system; name a folder")
+    with refusal, files.locked(tmp_path / "run"):
+        pass
 
 
 def test_other_errors_pass_through(tmp_path):

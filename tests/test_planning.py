@@ -145,7 +145,7 @@ def test_extraction_counts_once_a_store_at_full_size(plan, tmp_path, random):
     audio.write(path, random.uniform(-0.5, 0.5, 16000), 16000)
     utterances = pd.DataFrame({"id": ["a"], "path": [str(path)]})
     one, again = (features.extract(utterances, slow_front_end, directory=tmp_path, workers=1) for _ in range(2))
-    planning._note_stores([one, again])
+    planning.note_stores([one, again])
     study.Study(tmp_path / "runs", wait).complete([{"model": "a", "fold": 0, "seed": 0}])
     table = planning.table([*planning.read(plan), {"factor": 1000.0, "said": "more"}]).set_index("study")
     assert list(table.index) == ["features: slow_front_end", "runs"]

@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import pickle
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -254,22 +255,30 @@ def test_a_damaged_part_is_made_anew(harm, utterances, tmp_path, monkeypatch):
     assert pytest.calls == 5 + 2
 
 
-def test_another_process_may_extract_the_same_meanwhile(utterances, tmp_path, monkeypatch):
-    """The one that comes second loses the folder with its parts under its hands, and ends well."""
-    monkeypatch.setattr(store_module, "PART", 2)
+def test_features_that_another_extracts_are_waited_for(utterances, tmp_path, monkeypatch):
     monkeypatch.setattr("serkit.fingerprints.of_value", lambda _: "the same code")
-    nested = []
+    monkeypatch.setattr("serkit.files.PATIENCE", 0.01)
+    others = ThreadPoolExecutor(1)
+    second = []
 
-    def overtaken(signal, sample_rate, step=160):
-        if pytest.calls == 3 and not nested:
-            nested.append(store(utterances, tmp_path))
+    def slow(signal, sample_rate, step=160):
+        if not second:
+            second.append(others.submit(store, utterances, tmp_path))
+            assert not second[0].done()
         return loudness(signal, sample_rate, step)
 
-    overtaken.__name__ = "loudness"
-    stored = store(utterances, tmp_path, overtaken)
-    assert stored.directory == nested[0].directory
-    assert stored["u4"][:, 1].tolist() == list(range(125))
-    assert [path.name for path in (tmp_path / "store").iterdir()] == [stored.directory.name]
+    slow.__name__ = "loudness"
+    first = store(utterances, tmp_path, slow)
+    assert second[0].result(20).directory == first.directory
+    assert pytest.calls == 5
+    assert [path.name for path in (tmp_path / "store").iterdir()] == [first.directory.name]
+
+
+def test_features_that_are_not_on_this_machine(utterances, tmp_path):
+    stored = pickle.dumps(store(utterances, tmp_path))
+    (tmp_path / "store").rename(tmp_path / "elsewhere")
+    with pytest.raises(SerkitError, match=r"no features at .*loudness.* on this machine: put \$SERKIT_CACHE on"):
+        pickle.loads(stored).values  # noqa: B018
 
 
 def test_a_front_end_and_settings_that_cannot_be_a_key_are_refused(utterances, tmp_path):

@@ -183,12 +183,128 @@ def test_what_cannot_be_compared_is_refused(tmp_path):
     stream.close()
 
 
-def test_a_failure_names_the_run_and_keeps_the_finished_ones(tmp_path):
-    broken = study.Study(tmp_path, failing)
-    with pytest.raises(SerkitError, match=r"run \{'model': 'small', 'seed': 1\}: features hold NaN"):
-        broken.complete(SPECS)
-    assert len(list(tmp_path.glob("*/run.json"))) == 1
+def mended(model, seed):
+    calls.append((model, seed))
+    return run(model, seed)
+
+
+def test_a_run_that_fails_costs_itself(tmp_path, capsys, monkeypatch):
+    runs = study.Study(tmp_path, failing).complete(SPECS, what="networks")
+    assert runs[["model", "seed"]].to_numpy().tolist() == [["small", 0], ["large", 0]]
+    assert study.Study(tmp_path, failing).predictions(runs)["p"].tolist() == [0] * 4
+    assert "2 of 4 runs failed; what follows does without them. run {'model': 'small'" in capsys.readouterr().out
+    records = sorted(tmp_path.glob("*.failed.json"))
+    found = [json.loads(path.read_text()) for path in records]
+    assert [one["spec"] for one in found if one["spec"]["model"] == "large"] == [{"model": "large", "seed": 1}]
+    assert {one["error"].partition("}: ")[2] for one in found} == {"features hold NaN"}
+    assert all("in failing" in one["trace"] and one["tries"] == 1 and one["where"] and one["when"] for one in found)
+    missing = study.missing(tmp_path)
+    assert missing["run"].tolist() == ["model small, seed 1", "model large, seed 1"]
+    assert missing["record"].tolist() == [f"{study.Study(tmp_path, failing).key(SPECS[n])}.failed.json" for n in (1, 3)]
     assert not list(tmp_path.glob(".*"))
+    monkeypatch.setattr(study.Study, "_keys", lambda *_: [path.name.split(".")[0] for path in keys])
+    keys = [tmp_path / runs["key"][0], records[0], tmp_path / runs["key"][1], records[1]]
+    again = study.Study(tmp_path, mended).complete(SPECS)  # as if what it fails on were mended
+    assert len(again) == 4
+    assert sorted(calls) == [("large", 1), ("small", 1)]
+    assert not list(tmp_path.glob("*.failed.json"))
+    assert study.missing(tmp_path).empty
+
+
+attempts_made = []
+
+
+def breaking(seed):
+    attempts_made.append(seed)
+    if seed == 1 and attempts_made.count(1) == 1:
+        print("this disk again")
+        raise OSError("the disk was away")
+    if seed == 2:
+        print("no,\nnot this one")
+        raise ValueError("broken for good")
+    return run("small", seed)
+
+
+def test_what_says_nothing_is_tried_once_more(tmp_path):
+    attempts_made.clear()
+    runs = study.Study(tmp_path, breaking).complete(study.grid(seed=[0, 1, 2, 3]))
+    assert runs["seed"].tolist() == [0, 1, 3]
+    assert attempts_made == [0, 1, 2, 3, 1, 2]
+    (record,) = tmp_path.glob("*.failed.json")
+    record = json.loads(record.read_text())
+    assert (record["error"], record["tries"]) == ("ValueError: broken for good", 2)
+    assert record["log"] == ["no,", "not this one"]
+
+
+def test_a_study_that_cannot_succeed_ends_early(tmp_path):
+    def hopeless(seed):
+        raise SerkitError(f"no {seed}")
+
+    with pytest.raises(SerkitError, match=r"the first 3 runs failed. run \{'seed': 0\}: no 0 \(runs/.*failed.json has"):
+        study.Study(tmp_path, hopeless).complete(study.grid(seed=range(50)))
+    assert len(list(tmp_path.glob("*.failed.json"))) == 3
+    with pytest.raises(SerkitError, match=r"^run \{'seed': 0\}: no 0 "):
+        study.Study(tmp_path, hopeless).complete(study.grid(seed=[0]))
+
+
+def in_training(seed):
+    """A run that is stopped in its fourth epoch, once."""
+    import keras
+
+    from serkit import training
+
+    class Stop(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
+            pytest.begun.append(epoch)
+            if pytest.begun == [0, 1, 2, 3]:
+                raise KeyboardInterrupt
+
+    class One(keras.utils.PyDataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, number):
+            return np.ones((2, 3)), np.ones((2, 1))
+
+    training.seed_everything(seed)
+    x = keras.Input((3,))
+    net = keras.Model(x, keras.layers.Dense(1)(x))
+    net.compile("adam", "mse")
+    history = training.fit(net, One(), 5, callbacks=[Stop()])
+    return study.Outcome(pd.DataFrame({"id": ["a"]}), history)
+
+
+def test_a_stopped_run_goes_on_inside_and_its_checkpoint_goes(tmp_path, monkeypatch):
+    monkeypatch.setenv("SERKIT_CHECKPOINT", "0")
+    pytest.begun = []
+    one = study.Study(tmp_path, in_training)
+    with pytest.raises(KeyboardInterrupt):
+        one.complete(study.grid(seed=[0]))
+    assert [path.name for path in tmp_path.iterdir()] == [f"{one.key({'seed': 0})}.checkpoint"]
+    runs = one.complete(study.grid(seed=[0]))
+    assert pytest.begun == [0, 1, 2, 3, 3, 4]
+    assert one.histories(runs)["epoch"].tolist() == [1, 2, 3, 4, 5]
+    assert [path.name for path in tmp_path.iterdir()] == [runs["key"][0]]
+
+
+def test_a_share_of_the_runs(tmp_path, monkeypatch):
+    monkeypatch.setenv("SERKIT_SHARD_NOTES", str(tmp_path / "notes"))
+    store, specs = tmp_path / "runs", study.grid(seed=range(5))
+    seeds = {}
+    for share in ("2/3", "3/3", "1/3", "2/3"):
+        monkeypatch.setenv("SERKIT_SHARD", share)
+        runs = study.Study(store, run_of_one).complete(specs, what="nets")
+        seeds[share] = runs["seed"].tolist()
+    assert seeds == {"2/3": [0, 1, 2, 3, 4], "3/3": [1, 2, 4], "1/3": [0, 1, 2, 3, 4]}
+    notes = [json.loads(line) for line in (tmp_path / "notes").read_text().splitlines()]
+    assert [(one["done"], one["missing"]) for one in notes] == [(2, 3), (1, 2), (2, 0), (0, 0)]
+    monkeypatch.setenv("SERKIT_SHARD", "4/3")
+    with pytest.raises(SerkitError, match="a share is i/n with i from 1 to n, such as 2/3; got '4/3'"):
+        study.Study(store, run_of_one).complete(specs)
+
+
+def run_of_one(seed):
+    return run("small", seed)
 
 
 SCRIPT = """
@@ -236,6 +352,15 @@ def test_killed_in_the_middle_then_only_the_rest_is_done(tmp_path):
     assert len(after) == len(before) + 4 - stored
     assert sorted(set(after)) == ["0", "1", "2", "3"]
     assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 2, 4, 6]
+
+
+def test_two_that_are_started_by_mistake_do_each_run_once(tmp_path):
+    script = [sys.executable, str(write_script(tmp_path, workers=1, pause=0.4))]
+    both = [subprocess.Popen(script, stderr=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [one.communicate(timeout=120) and one.returncode for one in both] == [0, 0]
+    assert sorted((tmp_path / "log").read_text().split()) == ["0", "1", "2", "3"]
+    assert pd.read_csv(tmp_path / "table")["p"].tolist() == [0, 2, 4, 6]
+    assert len(list((tmp_path / "store").iterdir())) == 4
 
 
 def test_workers_give_the_same_table(tmp_path):
@@ -409,7 +534,7 @@ def test_a_worker_that_is_not_like_the_client_is_refused(name, shown, tmp_path, 
         pytest.raises(SerkitError, match=rf"a worker computes with {shown}.* instead of .*: restart the workers"),
     ):
         study.Study(tmp_path, run).complete(SPECS, scheduler=cluster.scheduler_address)
-    assert not list(tmp_path.glob("*"))
+    assert not list(tmp_path.glob("*/run.json"))
 
 
 def policy(seed):

@@ -6,8 +6,8 @@ atomically, so that an interrupted extraction goes on where it stopped; the fini
 folder's name is the key of everything that the values depend on: front end, settings, the content of
 every audio file, the code of the front end, of reading and resampling audio and of writing the parts, and
 the versions of the libraries that these use (see `serkit.fingerprints`). Change one and the features are
-made anew; change nothing and they are found again. A store whose files are not what was written is made anew. Several
-processes may extract the same features at once: the first to finish puts them there.
+made anew; change nothing and they are found again. A store whose files are not what was written is made anew. Of
+several processes that want the same features at once, on one machine or many, one extracts them and the others wait.
 """
 
 import inspect
@@ -66,9 +66,19 @@ class Features:
 
     @property
     def values(self) -> np.ndarray:
-        """All frames, shape (total frames, dims), memory-mapped and read-only."""
+        """All frames, shape (total frames, dims), memory-mapped and read-only.
+
+        Raises:
+            SerkitError: they are not on this machine.
+        """
         if not self._map:
-            self._map.append(np.load(self.directory / "features.npy", mmap_mode="r"))
+            try:
+                self._map.append(np.load(self.directory / "features.npy", mmap_mode="r"))
+            except FileNotFoundError as error:
+                raise SerkitError(
+                    f"there are no features at {self.directory} on this machine: put $SERKIT_CACHE on storage that all "
+                    "workers share"
+                ) from error
         return self._map[0]
 
     def __getitem__(self, utterance: str) -> np.ndarray:
@@ -140,22 +150,21 @@ def extract(
         final = home / f"{front_end.__name__}-{files.content_key(about)}"
     except TypeError as error:
         raise SerkitError(f"settings of {front_end.__name__} must be plain values ({error}), got {settings}") from error
-    wrong = _wrong(final)
-    if not wrong:
+    if not _wrong(final):
         return Features(final)
-    if final.is_dir():
-        print(f"{final} is damaged ({wrong}): its features are made anew", file=sys.stderr)
-    building = final.with_name(final.name + ".partial")
-    about["versions"] = {name: fingerprints.version_of(name) for name in LIBRARIES}  # to read: the key has them already
-    try:
+    with files.locked(final):
+        wrong = _wrong(final)
+        if not wrong:  # another process has extracted them meanwhile
+            return Features(final)
+        if final.is_dir():
+            print(f"{final} is damaged ({wrong}): its features are made anew", file=sys.stderr)
+        building = final.with_name(final.name + ".partial")
+        about["versions"] = {name: fingerprints.version_of(name) for name in LIBRARIES}  # to read: the key has them
         parts, seconds = _extract_all(utterances, front_end, settings, sample_rate, read, workers, building)
-        with files.atomic(final, stands=lambda path: not _wrong(path)) as folder:
+        with files.atomic(final) as folder:
             _assemble(parts, hashes, about, folder)
             (folder / TIME).write_text(json.dumps({"processor seconds": seconds}), encoding="utf-8")
-    except FileNotFoundError:
-        if _wrong(final):  # else another process has finished meanwhile, and removed the parts
-            raise
-    shutil.rmtree(building, ignore_errors=True)
+        shutil.rmtree(building, ignore_errors=True)
     return Features(final)
 
 

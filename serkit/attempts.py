@@ -1,0 +1,162 @@
+"""Do runs, in this process or on workers. A run that fails costs itself: it is tried once more, and the others go on.
+
+Runs that another process is doing are left to it and looked for at the end. What a failed run leaves is a record:
+error, trace, what it printed last, where and when.
+"""
+
+import functools
+import io
+import os
+import socket
+import sys
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from datetime import UTC, datetime
+from typing import Any
+
+from serkit import cluster
+from serkit.errors import SerkitError
+
+LINES = 50  # of what a run printed last that are kept when it fails
+BUSY = "busy"  # another process is doing the run
+# Does a run; its argument says whether to wait for another process that is doing it. False: it did not wait.
+Work = Callable[[bool], bool]
+
+
+def do_all(tasks: dict[str, Work], workers: int = 1, scheduler: str = "") -> Iterator[tuple[str, dict | None]]:
+    """Do runs, and yield each as it ends.
+
+    In this process an error that says what is wrong (`SerkitError`) is final: the same input gives it again. Whatever
+    else fails is tried once more after the others, and on workers everything is, on another worker where there is one.
+
+    Args:
+        tasks: what to do, by the runs' keys.
+        workers: see `serkit.study.Study.complete`.
+        scheduler: likewise.
+
+    Yields:
+        A key, and None or the record of its failure: error, trace, log, where, when, tries.
+
+    Raises:
+        SerkitError: no scheduler answers, or it is gone, or no worker starts; what is finished is kept.
+    """
+    return _elsewhere(tasks, workers, scheduler) if workers > 1 or scheduler else _here(tasks)
+
+
+def _here(tasks: dict[str, Work]) -> Iterator[tuple[str, dict | None]]:
+    waiting, held = deque((key, 1) for key in tasks), deque()
+    while waiting or held:
+        wait = not waiting
+        key, tries = (waiting or held).popleft()
+        found = attempt(tasks[key], wait)
+        if found == BUSY:
+            held.append((key, tries))
+        elif found and tries == 1 and not found["final"]:
+            waiting.append((key, 2))
+        else:
+            yield key, _told(found, tries)
+
+
+def _elsewhere(tasks: dict[str, Work], workers: int, scheduler: str) -> Iterator[tuple[str, dict | None]]:
+    import cloudpickle
+
+    with cluster.client(min(workers, len(tasks)), scheduler) as client:
+        for wait in (False, True):
+            held = {}
+            given = ((key, cloudpickle.dumps(functools.partial(work, wait))) for key, work in tasks.items())
+            for key, found in cluster.each(client, _attempt_pickled, given):
+                if found == BUSY:
+                    held[key] = tasks[key]
+                elif isinstance(found, Exception):
+                    record = getattr(found, "record", None) or _record(str(found), "", [], "on a worker")
+                    yield key, _told(record, 2)
+                else:
+                    yield key, None
+            tasks = held
+
+
+def attempt(work: Work, wait: bool) -> str | dict | None:
+    """Try a run.
+
+    Args:
+        work: see `Work`.
+        wait: passed on to it.
+
+    Returns:
+        None when it is done, `BUSY`, or the record of its failure; "final" says whether another try is in vain.
+    """
+    with _last_lines() as lines:
+        try:
+            return None if work(wait) else BUSY
+        except SerkitError as error:
+            return _record(str(error), traceback.format_exc(), lines) | {"final": True}
+        except Exception as error:
+            return _record(f"{type(error).__name__}: {error}", traceback.format_exc(), lines) | {"final": False}
+
+
+def _attempt_pickled(work: bytes) -> str | None:
+    """`attempt` on a worker.
+
+    Dask's scheduler may live in the notebook's process and unpickles what a task is given. A class of the notebook
+    would thereby get its methods anew, with copies of the notebook's globals: bytes are left alone.
+
+    Raises:
+        SerkitError: the run failed; its attribute ``record`` says how.
+    """
+    found = attempt(functools.partial(_unpickled, work), True)
+    if isinstance(found, dict):
+        error = SerkitError(found["error"])
+        error.record = found
+        raise error
+    return found
+
+
+def _unpickled(work: bytes, _: bool) -> bool:
+    import cloudpickle
+
+    return cloudpickle.loads(work)()
+
+
+def _record(error: str, trace: str, lines: Any, where: str = "") -> dict:
+    where = where or f"{socket.gethostname()}, process {os.getpid()}"
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"error": error, "trace": trace, "log": list(lines), "where": where, "when": when}
+
+
+def _told(found: dict | None, tries: int) -> dict | None:
+    """What a failed run leaves; None of one that is done."""
+    if found is None:
+        return None
+    return {name: value for name, value in found.items() if name != "final"} | {"tries": tries}
+
+
+class _Both(io.TextIOBase):
+    """Writes on to a stream, and keeps the last lines."""
+
+    def __init__(self, stream: Any, lines: deque):
+        self.stream, self.lines, self.rest = stream, lines, ""
+
+    def write(self, text: str) -> int:
+        *whole, self.rest = (self.rest + text).split("\n")
+        self.lines.extend(whole)
+        return self.stream.write(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def isatty(self) -> bool:
+        return self.stream.isatty()
+
+    def fileno(self) -> int:
+        return self.stream.fileno()
+
+
+@contextmanager
+def _last_lines() -> Iterator[deque]:
+    """Yield the list in which the last lines are that Python prints within the block."""
+    lines: deque = deque(maxlen=LINES)
+    both = functools.partial(_Both, lines=lines)
+    with redirect_stdout(both(sys.stdout)), redirect_stderr(both(sys.stderr)):
+        yield lines

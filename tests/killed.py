@@ -1,0 +1,151 @@
+"""Kill a study of 12 short runs at random moments, start it again, and compare its tables with an undisturbed one's.
+
+``python tests/killed.py [MOMENTS [SEED]]`` does it 30 times: the coordinator, a worker or everything at once dies by
+SIGKILL. Every time, finished runs must be kept as they are, and the final tables be the same to the byte.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+RUNS, EPOCHS, SECONDS = 12, 8, 0.05  # runs of a study, epochs of a run, and of an epoch
+WHO = ("coordinator", "worker", "everything")
+STUDY = f"""
+import sys, time
+import numpy as np, pandas as pd
+from serkit import checkpoints, study
+
+def walk(seed):
+    rng, rows, kept = np.random.default_rng(seed), [], checkpoints.Training()
+    if kept.state is not None:
+        rows = kept.state["rows"]
+        rng = np.random.default_rng(seed)  # and what is drawn already
+        rng.normal(size=len(rows))
+    for epoch in range(len(rows), {EPOCHS}):
+        time.sleep({SECONDS})
+        rows.append({{"epoch": epoch, "value": float(rng.normal())}})
+        if kept.due:
+            kept.keep({{"rows": rows}})
+    history = pd.DataFrame(rows)
+    return study.Outcome(pd.DataFrame({{"id": ["a"], "label": ["x"], "p": [history["value"].sum()]}}), history)
+
+if __name__ == "__main__":
+    one = study.Study(sys.argv[1] + "/runs", walk)
+    runs = one.complete(study.grid(seed=range({RUNS})), workers=int(sys.argv[2]))
+    one.predictions(runs).to_csv(sys.argv[1] + "/predictions.csv", index=False)
+    one.histories(runs).to_csv(sys.argv[1] + "/histories.csv", index=False)
+"""
+
+
+def start(folder: Path, workers: int) -> subprocess.Popen:
+    """The study in a process group of its own."""
+    script = folder / "study.py"
+    script.write_text(STUDY, encoding="utf-8")
+    environment = os.environ | {"SERKIT_CHECKPOINT": "0", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    with (folder / "log.txt").open("a") as log:
+        command = [sys.executable, str(script), str(folder), str(workers)]
+        return subprocess.Popen(command, env=environment, start_new_session=True, stdout=log, stderr=log)
+
+
+def workers_of(process: subprocess.Popen) -> list[int]:
+    """Process numbers of the study's workers: those that do not look after others."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError, ValueError):
+            fields = path.read_text().rpartition(")")[2].split()
+            parents[int(path.parent.name)] = int(fields[1])
+    below = {process.pid}
+    while more := {child for child, parent in parents.items() if parent in below} - below:
+        below |= more
+    named = {}
+    for child in below - {process.pid}:
+        with contextlib.suppress(OSError):
+            named[child] = Path(f"/proc/{child}/cmdline").read_bytes()
+    return sorted(child for child, line in named.items() if b"spawn_main" in line)
+
+
+def kill(process: subprocess.Popen, who: str) -> None:
+    """One of `WHO`, by SIGKILL; a worker only once there is one."""
+    with contextlib.suppress(ProcessLookupError):
+        if who == "everything":
+            os.killpg(process.pid, signal.SIGKILL)
+        elif who == "coordinator":
+            os.kill(process.pid, signal.SIGKILL)
+        elif found := workers_of(process):
+            os.kill(random.choice(found), signal.SIGKILL)
+
+
+def stored(folder: Path) -> dict[str, int]:
+    """Finished runs, and when they were."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in folder.glob("runs/*/run.json")}
+
+
+def tables(folder: Path) -> dict[str, bytes]:
+    """What a study leaves besides its runs."""
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*.csv"))}
+
+
+def undisturbed(folder: Path) -> tuple[dict[str, bytes], float]:
+    """The tables of a study that nothing happens to, and how long it takes with two workers."""
+    folder.mkdir()
+    began = time.monotonic()
+    assert start(folder, 2).wait(300) == 0, (folder / "log.txt").read_text()
+    return tables(folder), time.monotonic() - began
+
+
+def disturbed(folder: Path, who: str, after: float, again: int) -> tuple[int, dict[str, bytes]]:
+    """Kill a study after some seconds, and start it again.
+
+    Args:
+        folder: a new one.
+        who: dies.
+        after: seconds.
+        again: workers of the second start.
+
+    Returns:
+        How many runs were finished when it was killed, and the final tables.
+    """
+    folder.mkdir()
+    process = start(folder, 2)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(after)
+    kill(process, who)
+    process.wait(300)  # one that lost a worker goes on, or ends with an error if that one was just being started
+    time.sleep(who == "coordinator")  # its workers notice that it is gone
+    before = stored(folder)
+    assert start(folder, again).wait(300) == 0, (folder / "log.txt").read_text()
+    after_all = stored(folder)
+    assert len(after_all) == RUNS
+    assert {name: after_all[name] for name in before} == before, "a finished run was done again"
+    left = [path.name for path in folder.glob("runs/*") if path.name not in after_all]
+    assert not left, left
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    return len(before), tables(folder)
+
+
+def main() -> None:
+    """Kill it at random moments, and say what was found."""
+    moments = int(sys.argv[1]) if len(sys.argv) > 1 else 30
+    random.seed(int(sys.argv[2]) if len(sys.argv) > 2 else 0)
+    with tempfile.TemporaryDirectory() as temporary:
+        whole, seconds = undisturbed(Path(temporary) / "whole")
+        print(f"undisturbed: {seconds:.1f} s")
+        for moment in range(moments):
+            who, after = WHO[moment % len(WHO)], random.uniform(0.1, 1.0) * seconds
+            count, found = disturbed(Path(temporary) / str(moment), who, after, again=moment % 2 + 1)
+            assert found == whole, f"moment {moment}: other tables"
+            print(
+                f"{moment + 1}: {who} killed after {after:.1f} s, {count} of {RUNS} runs finished; same tables",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
