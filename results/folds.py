@@ -9,6 +9,7 @@ is not what it was.
 import ast
 import contextlib
 import io
+import linecache
 import os
 import shlex
 import sys
@@ -47,11 +48,13 @@ def derived(command: Path, places: dict[str, str], folder: Path) -> bytes:
         settings[name] = places[settings[name.removesuffix("_root")]]
     paper, _, _, out, values = notebooks._prepared(key, corpus, places[corpus], given["profile"], folder, settings)
     space = {"__name__": "__main__"}
-    for cell in nbformat.read(notebooks._path_of(paper), as_version=4).cells:
+    for number, cell in enumerate(nbformat.read(notebooks._path_of(paper), as_version=4).cells):
         if cell.cell_type != "code":
             continue
+        name = f"<{paper.notebook}, {number}>"  # serkit reads the source of what a notebook defines
+        linecache.cache[name] = len(cell.source), None, cell.source.splitlines(keepends=True), name
         for node in ast.parse(cell.source).body:
-            exec(compile(ast.Module([node], []), paper.notebook, "exec"), space)  # noqa: S102 (our own notebook)
+            exec(compile(ast.Module([node], []), name, "exec"), space)  # noqa: S102 (our own notebook)
             if WRITES in ast.unparse(node):
                 return (out / "folds.csv.gz").read_bytes()
         if "parameters" in cell.metadata.get("tags", []):

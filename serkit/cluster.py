@@ -10,7 +10,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,7 +50,7 @@ def client(workers: int, scheduler: str):
         scheduler: ``tcp://host:port``, which takes precedence; empty for local workers.
 
     Raises:
-        SerkitError: no scheduler answers there.
+        SerkitError: no scheduler answers there, or a local worker does not start.
     """
     import dask
     from dask.distributed import Client, Nanny, Scheduler, SpecCluster
@@ -63,17 +63,21 @@ def client(workers: int, scheduler: str):
         with found:
             yield found
         return
-    here = {"host": "127.0.0.1", "dashboard": False}
+    here = {"host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
     options = here | {"nthreads": 1, "memory_limit": None, "silence_logs": logging.CRITICAL}
     nannies = {
         number: {"cls": Nanny, "options": options | {"env": variables}}
         for number, variables in enumerate(_environments(workers))
     }
-    with (
-        dask.config.set(RULES),
-        SpecCluster(nannies, {"cls": Scheduler, "options": here | {"port": 0}}, silence_logs=logging.ERROR) as cluster,
-        Client(cluster) as found,
-    ):
+    with dask.config.set(RULES), ExitStack() as stack:
+        try:
+            local = SpecCluster(nannies, {"cls": Scheduler, "options": here | {"port": 0}}, silence_logs=logging.ERROR)
+            found = stack.enter_context(Client(stack.enter_context(local)))
+        except (RuntimeError, OSError) as error:
+            raise SerkitError(
+                "a local worker process did not start (killed, or out of memory?): start the same command again, with "
+                "fewer --workers if it ends in the same way"
+            ) from error
         yield found
 
 

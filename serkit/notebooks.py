@@ -342,7 +342,7 @@ def _lacking(missing: Path) -> str:
 def _command(paper: Paper, values: dict[str, Any]) -> str:
     """What to type for the same results, places aside: corpora stand in FOLDER."""
     corpus, profile = values.get("corpus", ""), values["profile"]
-    words = [f"{name}={os.environ[name]}" for name in ("KERAS_BACKEND", "SERKIT_THREADS") if name in os.environ]
+    words = [f"{name}={shlex.quote(os.environ[name])}" for name in stamps.NUMBERS if os.environ.get(name)]
     words += ["serkit reproduce", paper.key]
     words += [f"--corpus {corpus}{'=FOLDER' * bool(values['root'])}"] if corpus else []
     words += [f"--profile {profile}"] * (profile != "quick")

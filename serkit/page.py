@@ -33,6 +33,7 @@ PAPER_COLUMNS = [
 ]  # fmt: skip
 _DEPTH = 4  # folders under the named one in which executions are looked for
 _ROWS = 100  # of a table that are shown
+_GREAT = 1e9  # a number that is written with its power of ten
 _SMALL = 60_000  # bytes under which a picture is embedded as it is
 _LONGEST_SIDE = 16_383  # pixels, of a WebP
 _TEXT = dict.fromkeys(("key", "id", "speaker", "row", "model", "fold", "label", "predicted", "better", "worse"), str)
@@ -267,11 +268,20 @@ def _table(path: Path, problems: list[str]) -> pd.DataFrame | None:
     if lacking := [name for name in _NEWER.get(path.stem, ()) if name not in table]:
         problems.append(f"{where} is of an older layout: it does not have {', '.join(lacking)}")
         table = table.reindex(columns=[*table, *lacking])
-    for name in _NUMBERS & set(table):
-        numbers = pd.to_numeric(table[name], errors="coerce")
-        if path.stem in _NEEDED and (bad := table.loc[numbers.isna() & table[name].notna(), name]).size:
-            problems.append(f"{where} has {bad.iloc[0]!r} where {name} should be a number")
-            table[name] = numbers
+    if path.stem in _NEEDED:
+        return _typed(table, where, problems)
+    return table
+
+
+def _typed(table: pd.DataFrame, where: str, problems: list[str]) -> pd.DataFrame:
+    """With numbers where numbers are due, and anything in the other columns."""
+    table = table.astype(object)
+    for name in [name for name in table if name in _NUMBERS]:
+        numbers = pd.to_numeric(table[name], errors="coerce").astype(float)
+        numbers = numbers.where(np.isfinite(numbers))
+        if (bad := table.loc[numbers.isna() & table[name].notna(), name]).size:
+            problems.append(f"{where} has {_shown(bad.iloc[0])!r} where {name} should be a number")
+        table[name] = numbers
     return table
 
 
@@ -528,7 +538,7 @@ def _comparability(one: _Execution) -> str:
     if fit:
         return f"{fit} of {count} may be compared with the printed ones; the table says which, and why the others not."
     corpora = one.tables["reasons"] if "reasons" in one.tables else pd.DataFrame({"kind": [], "in_full": []})
-    why = "; ".join(corpora.loc[corpora["kind"] == "corpus", "in_full"].astype(str))
+    why = "; ".join(map(_shown, corpora.loc[corpora["kind"] == "corpus", "in_full"]))
     return f"None of {count} may be compared with the printed ones{f': {why}' if why else ''}."
 
 
@@ -883,7 +893,7 @@ def _joined(table: pd.DataFrame) -> pd.DataFrame:
             pairs = _ends(table.rename(columns=dict(zip(ends, ("low", "high"), strict=True))))
             table[name] = _with(table[name], [_between(*pair) for pair in pairs])
             table = table.drop(columns=ends)
-        elif spread in table:
+        elif numeric and spread in table:
             table[name] = _with(table[name], [f"± {text}" if text else "" for text in _numbers(table[spread])])
             table = table.drop(columns=spread)
     return table
@@ -891,8 +901,9 @@ def _joined(table: pd.DataFrame) -> pd.DataFrame:
 
 def _with(numbers: pd.Series, more: list[str]) -> list[_Cell]:
     """Cells of numbers with a smaller text behind each."""
-    texts = zip(_numbers(numbers), numbers, more, strict=True)
-    return [_Cell(text, key=None if _absent(value) else float(value), more=behind) for text, value, behind in texts]
+    keys = pd.to_numeric(numbers, errors="coerce").astype(float)
+    texts = zip(_numbers(numbers), keys, more, strict=True)
+    return [_Cell(text, key=None if np.isnan(key) else float(key), more=behind) for text, key, behind in texts]
 
 
 def _plain(name: str, table: pd.DataFrame, rows: int = _ROWS) -> _Shown:
@@ -941,8 +952,8 @@ def _numbers(values: pd.Series, sign: bool = False, most: int = 4, digits: int |
     """
     digits, texts = _digits(values, most) if digits is None else digits, []
     for number in pd.to_numeric(values, errors="coerce").astype(float):
-        small = not np.isfinite(number) or 0 < abs(number) < 10**-most
-        form = f"{'+' if sign else ''}{'.2g' if small else f'.{digits}f'}"
+        plain = number == 0 or 10**-most <= abs(number) < _GREAT
+        form = f"{'+' if sign else ''}{f'.{digits}f' if plain else '.2g'}"
         texts.append("" if np.isnan(number) else format(number, form))
     return texts
 

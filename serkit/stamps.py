@@ -26,7 +26,8 @@ MISSING = Path("tables") / "missing.csv"  # in the folder of results: runs that 
 # Where things are and who does the work: results do not depend on it.
 PLACES = {"out", "workers", "scheduler"}
 STORED = "stored"  # the parameter of a companion that reads the results of others: the folder of their studies
-VARIABLES = ("KERAS_BACKEND", "SERKIT_THREADS", "SERKIT_PDF", "TF_ENABLE_ONEDNN_OPTS")
+NUMBERS = ("KERAS_BACKEND", "SERKIT_THREADS", "SERKIT_DETERMINISTIC", *study.SWITCHES)  # variables that change them
+VARIABLES = (*NUMBERS, "SERKIT_PDF")
 
 
 def made_of(notebook: Path, values: dict[str, Any]) -> str:

@@ -108,7 +108,8 @@ def compare(stored: Path, made: Path) -> dict:
     numbers = [name for name in before if all(pd.api.types.is_numeric_dtype(one[name]) for one in (before, now))]
     texts = [name for name in before if name not in numbers]
     x, y = (one[numbers].to_numpy(float) for one in (before, now))
-    apart = np.where(np.isnan(x) & np.isnan(y), 0, np.nan_to_num(np.abs(x - y), nan=np.inf))
+    equal = (x == y) | (np.isnan(x) & np.isnan(y))
+    apart = np.nan_to_num(np.abs(np.where(equal, 0, x) - np.where(equal, 0, y)), nan=np.inf, posinf=np.inf)
     largest = float(apart.max(initial=0))
     labels = int((before[texts].astype(str) != now[texts].astype(str)).any(axis=1).sum())
     same = labels == 0 and largest <= TOLERANCE

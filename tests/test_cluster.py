@@ -13,8 +13,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from serkit import cluster, devices, jobs, progress
+from serkit.cli import main
 from serkit.errors import SerkitError
 
 THREE = """GPU 0: NVIDIA A100-SXM4-40GB (UUID: GPU-aa)
@@ -84,6 +86,21 @@ def test_without_gpus_a_worker_has_two_cores(cores, gibibytes, expected, monkeyp
     assert jobs.usual_workers() == expected
 
 
+def test_the_command_resolves_auto_to_a_number(listed, monkeypatch):
+    listed(THREE)
+    seen = []
+
+    def execute_all(executions, *_):
+        seen.extend(given for *_, given in executions)
+        return iter(())
+
+    monkeypatch.setattr(jobs, "execute_all", execute_all)
+    assert CliRunner().invoke(main, ["reproduce", "zhao2018", "--workers", "auto"]).exit_code == 0
+    assert [given["workers"] for given in seen] == [3] * len(seen) != []
+    for wrong in ("0", "many"):
+        assert CliRunner().invoke(main, ["reproduce", "zhao2018", "--workers", wrong]).exit_code == 2
+
+
 def test_local_workers(listed, monkeypatch):
     """A GPU each; a long step is no death; a death and a failure cost their own work only."""
     import dask
@@ -112,6 +129,20 @@ def test_each_local_worker_has_its_own_gpu_before_it_loads_keras(listed):
     assert given == ["MIG-b1", "MIG-b2", "GPU-cc", "MIG-b1"]
     listed("")
     assert "CUDA_VISIBLE_DEVICES" not in cluster._environments(1)[0]
+
+
+def test_a_worker_that_dies_while_it_starts(tmp_path):
+    import dask
+    import distributed  # noqa: F401  (its settings have to be there before one is changed)
+
+    path = tmp_path / "dies.py"
+    path.write_text("import os\nos.kill(os.getpid(), 9)\n")
+    with (
+        dask.config.set({"distributed.worker.preload": [str(path)]}),
+        pytest.raises(SerkitError, match="a local worker process did not start"),
+        cluster.client(2, ""),
+    ):
+        pass
 
 
 class Started:
@@ -167,7 +198,7 @@ def test_a_cluster_survives_its_workers_and_says_that_its_scheduler_is_gone(tmp_
             outcomes = []
             follow = threading.Thread(target=lambda: outcomes.extend(cluster.each(client, do, works)))
             follow.start()
-            until(lambda: marks[0].exists() and marks[1].exists())
+            until(lambda: all(path.exists() and path.read_text().endswith("\n") for path in marks[:2]))
             worker_itself = int(marks[0].read_text())
             os.kill(worker_itself, signal.SIGKILL)  # its nanny starts another
             until(lambda: marks[0].read_text().count("\n") == 2)

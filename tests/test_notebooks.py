@@ -16,7 +16,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from notebook_checks import kernels
 
-from serkit import notebooks, papers
+from serkit import notebooks, papers, stamps
 from serkit.errors import SerkitError
 
 
@@ -81,6 +81,19 @@ def test_the_command_reads_back(key, values):
     given = dict(word.split("=", 1) for before, word in pairwise(words) if before == "--set")
     defaults = notebooks.parameters(paper)
     assert {name: notebooks._read(text, defaults[name]) for name, text in given.items()} == values
+
+
+def test_the_command_names_variables_that_change_numbers(monkeypatch):
+    for name in stamps.NUMBERS:
+        monkeypatch.delenv(name, raising=False)
+    paper = papers.find("tao2018")
+    values = notebooks.resolve(paper, "quick", {}) | {"corpus": "iemocap", "root": ""}
+    assert notebooks._command(paper, values) == "serkit reproduce tao2018 --corpus iemocap"
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    monkeypatch.setenv("XLA_FLAGS", "--one --two")
+    monkeypatch.setenv("SERKIT_PDF", "1")
+    words = shlex.split(notebooks._command(paper, values))
+    assert words[:4] == ["TF_ENABLE_ONEDNN_OPTS=0", "XLA_FLAGS=--one --two", "serkit", "reproduce"]
 
 
 PARAMETERS = "\n".join(f"{name} = {value!r}" for name, value in notebooks.parameters(papers.find("li2018")).items())

@@ -132,7 +132,9 @@ def test_a_verdict_stands_beside_the_number_that_it_is_about(six):
     for one in of_paper.itertuples():
         assert f"{one.worse}: {one.verdict}" in found[one.better, one.metric]
     shown = rows_of(below(parsed, "x-ravdess-tao2018-comparisons"))
-    assert [row["verdict"].partition(" [")[0] for row in shown] == list(of_paper["verdict"])
+    assert [row["verdict"] for row in shown] == list(of_paper["verdict"])
+    assert [float(row["measured"].partition(" ")[0]) for row in shown] == list(of_paper["measured"])
+    assert [float(row["published"]) for row in shown] == list(of_paper["published"])
 
 
 def test_long_reasons_stand_once(six):
@@ -303,6 +305,21 @@ def test_what_is_damaged_is_named_and_the_rest_is_shown(tree, name, content, sai
     shown = text_of(tree.parents[1] / "report.html")
     assert said in shown
     assert "some noise" in shown
+
+
+def test_whatever_a_column_holds_there_is_a_page(tree, monkeypatch):
+    """Seeded: a column of each table is gone, or all text, empty, infinite or too great."""
+    monkeypatch.setattr(page, "_picture", lambda _: {"source": "", "width": 0, "height": 0})
+    whole = {name: pd.read_csv(RESULTS / "ravdess/tao2018/tables" / f"{name}.csv").head(8)
+             for name in ("claims", "comparisons", "reasons", "scores", "runs")}  # fmt: skip
+    rng = np.random.default_rng(0)
+    for _ in range(15):
+        for name, table in whole.items():
+            column, content = rng.choice(list(table)), rng.choice(["gone", "text", "nan", "inf", "1e300"])
+            spoilt = table.drop(columns=column) if content == "gone" else table.assign(**{column: content})
+            files.write_csv(tree / "tables" / f"{name}.csv", spoilt)
+        result = report(tree, "--latex", "--csv")
+        assert result.exit_code == 0, (spoilt, result.exception)
 
 
 def test_an_execution_that_is_not_finished_says_so(tree):

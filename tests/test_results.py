@@ -1,6 +1,8 @@
 """What is committed under results/: tables follow from predictions, and READMEs' tables from both."""
 
+import gzip
 import importlib.util
+import io
 import re
 import shlex
 from functools import cache
@@ -15,20 +17,20 @@ from notebook_checks import check_scores, check_trajectories
 from sklearn import metrics as reference
 from sklearn.metrics import balanced_accuracy_score
 
-from serkit import files, metrics, notebooks, papers, splits, statistics
+from serkit import corpora, files, metrics, notebooks, papers, splits, statistics
 
 RESULTS = Path(__file__).parents[1] / "results"
 
 
-def loaded():
-    """The script beside the results."""
-    specification = importlib.util.spec_from_file_location("collect", RESULTS / "collect.py")
+def loaded(name):
+    """A script beside the results."""
+    specification = importlib.util.spec_from_file_location(name, RESULTS / f"{name}.py")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
 
 
-collect = loaded()
+collect = loaded("collect")
 STUDIES = [str(path.relative_to(RESULTS)) for path in collect.studies()]
 
 
@@ -167,6 +169,17 @@ def test_who_is_on_which_side_is_there_and_is_what_was_predictions_of(study):
         table = pd.concat(predictions_of(study).values())
         due = folds[folds["side"] == "test"].groupby("fold")["id"].agg(set)
         assert table.groupby("fold")["id"].agg(set).to_dict() == due.to_dict()
+
+
+def test_folds_follow_from_a_command_and_the_corpus(tmp_path, iemocap_miniature):
+    command, classes = tmp_path / "command.txt", ["sad", "angry"]
+    words = f"li2018 --corpus iemocap=FOLDER --profile smoke --seeds 2 --set classes={','.join(classes)}"
+    command.write_text(f"# serkit 0.0.0\nserkit reproduce {words} --set fold_limit=0\n")
+    content = loaded("folds").derived(command, {"iemocap": str(iemocap_miniature)}, tmp_path)
+    utterances = corpora.load("iemocap", iemocap_miniature).select(classes, "improvised")
+    groups = papers.profile_values(papers.find("li2018"), "smoke")["speaker_groups"]
+    due = splits.listed(splits.leave_one_speaker_out(utterances, groups))
+    pd.testing.assert_frame_equal(pd.read_csv(io.BytesIO(gzip.decompress(content))), due)
 
 
 def test_the_manifest_names_every_file_of_the_results_with_its_digest():

@@ -104,6 +104,15 @@ def test_other_rows_are_not_compared(tmp_path):
         assert (found["same"], found["why"]) == (False, "other rows or columns")
 
 
+def test_what_is_no_number_on_both_sides_is_equal(tmp_path):
+    for name, last in (("stored", 0.5), ("made", 0.50001)):
+        table = pd.DataFrame({"id": list("abc"), "p": [float("nan"), float("-inf"), last]})
+        files.write_csv(tmp_path / name, table)
+    found = verifying.compare(tmp_path / "stored", tmp_path / "made")
+    assert found["same"]
+    assert found["largest"] == pytest.approx(1e-5)
+
+
 def test_nothing_stored_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setenv("SERKIT_PLAN", str(tmp_path / "plan.jsonl"))
     monkeypatch.setenv("SERKIT_VERIFY", "3")
