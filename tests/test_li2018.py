@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from notebook_checks import (
-    check_figures,
     check_a_failed_run,
+    check_figures,
     check_folds,
     check_outputs,
     check_scores,
