@@ -92,14 +92,14 @@ def tables(folder: Path) -> dict[str, bytes]:
 
 
 def undisturbed(folder: Path) -> tuple[dict[str, bytes], float]:
-    """The tables of a study that nothing happens to, and how long it takes with two workers."""
+    """The tables of a study that nothing happens to, and how long it takes."""
     folder.mkdir()
     began = time.monotonic()
-    assert start(folder, 2).wait(300) == 0, (folder / "log.txt").read_text()
+    assert start(folder, 1).wait(300) == 0, (folder / "log.txt").read_text()
     return tables(folder), time.monotonic() - began
 
 
-def disturbed(folder: Path, who: str, after: float, again: int) -> tuple[int, dict[str, bytes]]:
+def disturbed(folder: Path, who: str, after: float, again: int, begun: bool = False) -> tuple[int, dict[str, bytes]]:
     """Kill a study after some seconds, and start it again.
 
     Args:
@@ -107,12 +107,15 @@ def disturbed(folder: Path, who: str, after: float, again: int) -> tuple[int, di
         who: dies.
         after: seconds.
         again: workers of the second start.
+        begun: whether seconds count from when the first run is finished.
 
     Returns:
         How many runs were finished when it was killed, and the final tables.
     """
     folder.mkdir()
     process = start(folder, 2)
+    while begun and not stored(folder) and process.poll() is None:
+        time.sleep(0.05)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(after)
     kill(process, who)

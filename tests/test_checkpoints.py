@@ -123,7 +123,7 @@ def always(monkeypatch):
     monkeypatch.setenv("SERKIT_CHECKPOINT", "0")  # after every epoch
 
 
-@pytest.mark.parametrize("ends_at", [(1, 0), (2, 1), (3, 2)])
+@pytest.mark.parametrize("ends_at", [(1, 0), (3, 2)])
 def test_a_stopped_training_goes_on_with_the_same_numbers(ends_at, tmp_path):
     check(tmp_path, ends_at)
 
@@ -166,17 +166,21 @@ def test_a_training_that_had_just_stopped_is_not_prolonged(tmp_path, monkeypatch
     np.testing.assert_array_equal(weights[0], weights_again[0])
 
 
-@pytest.mark.parametrize("harm", ["cut", "empty", "other"])
-def test_a_damaged_checkpoint_is_not_used(harm, tmp_path, capsys):
-    with checkpoints.of_run(tmp_path):
-        history, _ = train(Batches())
+def test_a_damaged_checkpoint_is_not_used(tmp_path, capsys):
     path = tmp_path / "training-1.npz"
-    content = path.read_bytes()
-    path.write_bytes({"cut": content[: len(content) // 2], "empty": b"", "other": content[:200] + b"x" * 99}[harm])
     with checkpoints.of_run(tmp_path):
-        again, _ = train(Batches())
-    pd.testing.assert_frame_equal(history, again, check_exact=True)
-    assert "training-1.npz is damaged" in capsys.readouterr().err
+        checkpoints.Training().keep({"rows": [1], "weights": [np.arange(2000.0)]})
+        content = path.read_bytes()
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    for harmed in (content[:middle], b"", content[:200] + b"x" * 99, flipped):
+        path.write_bytes(harmed)
+        with checkpoints.of_run(tmp_path):
+            assert checkpoints.Training().state is None
+        assert "training-1.npz is damaged" in capsys.readouterr().err
+    path.write_bytes(content)
+    with checkpoints.of_run(tmp_path):
+        assert checkpoints.Training().state["rows"] == [1]
 
 
 def test_a_full_disk_stops_no_training(tmp_path, monkeypatch, capsys):
@@ -263,7 +267,7 @@ def adversarial(ends_at=0):
     return history.drop(columns="seconds"), rounds.get_state(), rounds.followed
 
 
-@pytest.mark.parametrize("ends_at", [2, 4, 5])
+@pytest.mark.parametrize("ends_at", [2, 5])
 def test_alternating_training_goes_on_with_the_same_numbers(ends_at, tmp_path):
     with checkpoints.of_run(tmp_path / "whole"):
         history, state, followed = adversarial()
