@@ -133,6 +133,7 @@ def test_each_local_worker_has_its_own_gpu_before_it_loads_keras(listed):
 
 def test_a_worker_that_dies_while_it_starts(tmp_path):
     import dask
+    import distributed  # noqa: F401  (its settings have to be there before one is changed)
 
     path = tmp_path / "dies.py"
     path.write_text("import os\nos.kill(os.getpid(), 9)\n")
@@ -197,7 +198,7 @@ def test_a_cluster_survives_its_workers_and_says_that_its_scheduler_is_gone(tmp_
             outcomes = []
             follow = threading.Thread(target=lambda: outcomes.extend(cluster.each(client, do, works)))
             follow.start()
-            until(lambda: marks[0].exists() and marks[1].exists())
+            until(lambda: all(path.exists() and path.read_text().endswith("\n") for path in marks[:2]))
             worker_itself = int(marks[0].read_text())
             os.kill(worker_itself, signal.SIGKILL)  # its nanny starts another
             until(lambda: marks[0].read_text().count("\n") == 2)
