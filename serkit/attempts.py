@@ -16,7 +16,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from typing import Any
 
-from serkit import cluster
+from serkit import cluster, files
 from serkit.errors import SerkitError
 
 LINES = 50  # of what a run printed last that are kept when it fails
@@ -37,7 +37,8 @@ def do_all(tasks: dict[str, Work], workers: int = 1, scheduler: str = "") -> Ite
         scheduler: likewise.
 
     Yields:
-        A key, and None or the record of its failure: error, trace, log, where, when, tries.
+        A key, and None or the record of its failure: error, trace, log, where, when, tries; and "nothing kept" where
+        it could not be written, as none will be after it.
 
     Raises:
         SerkitError: no scheduler answers, or it is gone, or no worker starts; what is finished is kept.
@@ -91,7 +92,8 @@ def attempt(work: Work, wait: bool) -> str | dict | None:
         try:
             return None if work(wait) else BUSY
         except SerkitError as error:
-            return _record(str(error), traceback.format_exc(), lines) | {"final": True}
+            more = {"final": True, "nothing kept": files.nothing_can_be_kept(error)}
+            return _record(str(error), traceback.format_exc(), lines) | more
         except Exception as error:
             return _record(f"{type(error).__name__}: {error}", traceback.format_exc(), lines) | {"final": False}
 

@@ -23,6 +23,7 @@ import pandas as pd
 from serkit.errors import SerkitError
 
 FORGOTTEN = 7 * 24 * 3600  # seconds after which a half-written file is nobody's
+FULL, FORBIDDEN = (errno.ENOSPC, errno.EDQUOT), (errno.EROFS, errno.EACCES, errno.EPERM)
 PATIENCE = 5.0  # seconds to wait for another process before it is said
 LARGE = 2**24  # bytes above which a file is read again only if its time says that it changed
 
@@ -113,14 +114,19 @@ def _plainly(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             raise SerkitError(
                 f"no space left on the disk while writing {path}; free some and start the same command again: "
                 "what was finished before is kept"
             ) from error
-        if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        if error.errno in FORBIDDEN:
             raise SerkitError(f"{path} cannot be written: {error.strerror}; name a folder of your own") from error
         raise
+
+
+def nothing_can_be_kept(error: Exception) -> bool:
+    """Whether an error of this module says that a disk is full, or that a folder may not be written."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL + FORBIDDEN
 
 
 def _put(temporary: Path, path: Path, stands: Callable[[Path], bool]) -> None:

@@ -289,7 +289,8 @@ class Study:
         """Do runs, by their keys; returns the records of those that failed, which are kept beside the runs too.
 
         Raises:
-            SerkitError: the first few fail, and none is done; or what a worker did is not on shared storage.
+            SerkitError: the first few fail, and none is done; nothing can be written any more; or what a worker did is
+                not on shared storage.
         """
         with_all = _conditions(), _machinery()
         tasks = {key: functools.partial(_execute, self, spec, key, *with_all) for key, spec in specs.items()}
@@ -298,6 +299,8 @@ class Study:
         for ended, (key, failure) in enumerate(progress.track(jobs, what, len(tasks)), 1):
             if failure is not None:
                 failed[key] = {"spec": _names(specs[key])} | failure
+                if failure.get("nothing kept"):
+                    raise SerkitError(failure["error"])
                 files.write_json(_place_of_failure(self.directory / key), failed[key])
             elif _wrong(self.directory / key):
                 raise SerkitError(

@@ -10,6 +10,7 @@ import functools
 import json
 import re
 import shlex
+import shutil
 import sys
 import traceback
 import types
@@ -35,7 +36,8 @@ from papermill.engines import NotebookExecutionManager
 from sklearn import metrics as reference
 from traitlets.config import Config
 
-from serkit import notebooks, papers, planning, report, splits
+from serkit import notebooks, papers, planning, report, splits, study
+from serkit.errors import SerkitError
 
 
 def table(folder: Path, name: str) -> pd.DataFrame:
@@ -335,3 +337,34 @@ def kernels():
         for (client, name), own in zip(_METHODS, _OWN, strict=True):
             patch.setattr(client, name, own)
         yield
+
+
+def check_a_failed_run(whole: Path, tmp_path: Path, key: str, corpus: str, model: str, **given) -> None:
+    """An execution whose results are in `whole` goes on without a run of a model, and says so everywhere."""
+    out = tmp_path / "failing"
+    folder = out / whole.relative_to(whole.parents[1])
+    shutil.copytree(whole, folder, ignore=shutil.ignore_patterns("tables", "figures", "*.gz", "made_of.json"))
+    runs = {path.parent: json.loads(path.read_text())["spec"] for path in sorted(folder.glob("runs/*/run.json"))}
+    lost = next(path for path, spec in runs.items() if spec.get("model") == model and (path / "history.csv").is_file())
+    shutil.rmtree(lost)
+    with pytest.MonkeyPatch.context() as patch, undrawn():
+        own = study._execute
+
+        def broken(one, spec, name, *rest):
+            if name == lost.name:
+                raise SerkitError("broken for a test")
+            return own(one, spec, name, *rest)
+
+        patch.setattr(study, "_execute", broken)
+        with pytest.raises(SerkitError) as error:
+            notebooks.execute(key, corpus, profile="smoke", out=out, **given)
+    said = str(error.value)
+    assert said.startswith(f"{key}: 1 run failed, see {folder / 'tables' / 'missing.csv'}; the first, "), said
+    assert said.endswith(f"the same command tries again what is missing; {folder} has the tables without them"), said
+    assert table(folder, "missing")["record"].tolist() == [f"runs/{lost.name}.failed.json"]
+    assert table(folder, "missing")["error"].tolist() == ["broken for a test"]
+    claims = table(folder, "claims")
+    assert not claims["comparable"].any()
+    assert claims.loc[claims["measured"].notna(), "why_not"].str.contains("runs missing").all()
+    assert table(folder, "reasons")["in_full"].str.startswith("runs missing: ").sum() == 1
+    assert not (folder / "made_of.json").exists()

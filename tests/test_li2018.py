@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from notebook_checks import (
+    check_a_failed_run,
     check_figures,
     check_folds,
     check_outputs,
@@ -47,6 +48,10 @@ def folder(planned):
 
 def test_the_plan(planned, folder, tmp_path):
     check_the_plan(folder, "li2018", planned[0], tmp_path / "plan.jsonl")
+
+
+def test_a_run_that_fails_costs_itself(folder, tmp_path):
+    check_a_failed_run(folder, tmp_path, "li2018", "iemocap", "CNN_TF_GAP")
 
 
 def test_stored_runs_come_out_again(folder, tmp_path):

@@ -1,0 +1,92 @@
+"""Shares of a study: n commands do a part each, and one of them finishes the tables."""
+
+import nbformat
+import pytest
+from click.testing import CliRunner
+
+from serkit import cli, notebooks, papers, shards
+from serkit.errors import SerkitError
+
+CELLS = (
+    "import pandas as pd\nfrom pathlib import Path\nfrom serkit import study\nfrom serkit.errors import SerkitError",
+    """def double(seed):
+    if seed == fails:
+        raise SerkitError(f"no {seed}")
+    return study.Outcome(pd.DataFrame({"id": ["a"], "p": [2 * seed]}))
+first = study.Study(Path(out) / "runs", double)
+runs = first.complete(study.grid(seed=range(4)), what="first")""",
+    """best = first.predictions(runs)["p"].tolist()
+assert best == [0, 2, 4, 6], "needs all of them"
+def more(number):
+    return study.Outcome(pd.DataFrame({"id": ["a"], "p": [number]}))
+study.Study(Path(out) / "runs", more).complete(study.grid(number=best), what="second")""",
+    "raise AssertionError('below the last study')",
+)
+
+
+@pytest.fixture
+def share(tmp_path, monkeypatch):
+    """A share of a small notebook whose second study needs the results of the first."""
+    path, folder = tmp_path / "small.ipynb", tmp_path / "out" / "small"
+    cells = [nbformat.v4.new_code_cell("out = ''\nfails = -1", metadata={"tags": ["parameters"]})]
+    cells += [nbformat.v4.new_code_cell(one) for one in CELLS]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "language_info": {"name": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
+    monkeypatch.setattr(notebooks, "_path_of", lambda _: path)
+    paper = papers.find("li2018")
+
+    def do(part, **given):
+        monkeypatch.setattr(notebooks, "_prepared", lambda *_: (paper, "", "", folder, given | {"out": str(folder)}))
+        return notebooks.do_share("li2018", part, profile="smoke", out=tmp_path / "out")
+
+    do.folder = folder
+    return do
+
+
+def test_shares_do_their_part_and_a_study_may_wait_for_another(share):
+    assert share("1/2") == {"done": 2, "missing": 2, "waiting": 1}
+    assert len(list(share.folder.glob("runs/*/run.json"))) == 2
+    assert share("2/2") == {"done": 4, "missing": 2, "waiting": 0}
+    assert share("1/2") == {"done": 2, "missing": 0, "waiting": 0}
+    assert len(list(share.folder.glob("runs/*/run.json"))) == 8
+    assert [path.name for path in share.folder.iterdir()] == ["runs"]
+    assert share("2/2") == {"done": 0, "missing": 0, "waiting": 0}
+
+
+def test_a_run_that_fails_fails_the_share(share):
+    message = r"li2018: 1 run of share 2/2 failed; the first: run \{'seed': 1\}: no 1; .*runs has a record of each"
+    with pytest.raises(SerkitError, match=message):
+        share("2/2", fails=1)
+    assert len(list(share.folder.glob("runs/*/run.json"))) == 1
+    assert len(list(share.folder.glob("runs/*.failed.json"))) == 1
+
+
+def test_no_share():
+    for text in ("0/2", "3/2", "a/2", "2", "1/0", "-1/2", ""):
+        with pytest.raises(SerkitError, match="a share is i/n with i from 1 to n, such as 2/3; got"):
+            shards.parsed(text)
+
+
+def test_the_command_makes_tables_when_all_is_there(monkeypatch):
+    executed = []
+    left = {"li2018": 0, "zhao2018": 3}
+
+    def do(key, *_, **__):
+        return {"done": 2, "missing": left[key], "waiting": left[key] // 3}
+
+    monkeypatch.setattr(notebooks, "do_share", do)
+    monkeypatch.setattr("serkit.jobs.execute_all", lambda executions, *_: executed.extend(executions) or iter(()))
+    given = ["reproduce", "li2018", "zhao2018", "--profile", "smoke", "--corpus", "iemocap=."]
+    monkeypatch.setattr(cli, "_plan", lambda *_: ([(key, "iemocap", "", {}) for key in left], []))
+    monkeypatch.setattr(cli, "_place", lambda text: (text, ""))
+    result = CliRunner().invoke(cli.main, [*given, "--shard", "2/3"])
+    assert result.exit_code == 0, result.output
+    assert [one[0] for one in executed] == ["li2018"]
+    assert "li2018 on the iemocap miniature, profile smoke: share 2/3, 2 runs done; all are there" in result.output
+    assert "3 are missing, of other shares; 1 more studies need their results: start all shares again" in result.output
+
+
+def test_the_command_refuses_no_share():
+    result = CliRunner().invoke(cli.main, ["reproduce", "li2018", "--profile", "smoke", "--shard", "3/2"])
+    assert result.exit_code == 1
+    assert "a share is i/n with i from 1 to n, such as 2/3; got '3/2'" in result.output
