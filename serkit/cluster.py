@@ -20,15 +20,14 @@ from serkit.errors import SerkitError
 POLL = 2.0  # seconds between two looks at who is there
 PATIENCE = 300.0  # seconds without any local worker, while Dask starts it anew
 # For local workers. A training may need more than an equal share of the memory, and Dask would kill it at 95 % of one;
-# it may hold the interpreter for minutes while its network compiles, and Dask would take it for dead; and with the
-# variables that Dask sets, memory that a step takes and gives back goes to the system each time.
+# it may hold the interpreter for minutes while its network compiles, and Dask would take it for dead; and nobody reads
+# the profile that Dask takes of it.
 RULES = {
     "distributed.scheduler.worker-ttl": None,
     "distributed.scheduler.allowed-failures": 1,
     "distributed.comm.timeouts.connect": "10 minutes",
     "distributed.comm.timeouts.tcp": "10 minutes",
     "distributed.worker.profile.enabled": False,
-    "distributed.nanny.pre-spawn-environ": {},
 }
 GONE = (
     "the Dask scheduler is gone. What was finished is kept: start it and its workers anew, and then the same command "

@@ -789,6 +789,7 @@ def _machine(runs: list[dict]) -> list[tuple[str, str]]:
     facts = [("device", _counted(run.get("device") for run in runs))]
     facts.append(("backend", _counted(run.get("backend") for run in runs)))
     facts.append(("threads", _counted(run.get("threads") for run in runs)))
+    facts.append(("linear algebra", _counted(_in_words(run.get("linear algebra") or None) for run in runs)))
     python = _counted(f"Python {run['python']}" if run.get("python") else None for run in runs)
     facts.append(("versions of libraries", ", ".join(filter(None, [*map(_counted, versions.values()), python]))))
     finished = sorted(str(run["finished"])[:10] for run in runs if run.get("finished"))
@@ -802,7 +803,7 @@ def _counted(values: Iterable[Any]) -> str:
     >>> _counted(["a", "a", "b"]), _counted(["a", "a"])
     ('a (2 runs), b (1 run)', 'a')
     """
-    count = Counter(str(value) for value in values if not _absent(value))
+    count = Counter(str(value) for value in values if not _absent(value) and value != "")
     if len(count) < 2:
         return "".join(count)
     return ", ".join(f"{value} ({number} run{'s' * (number != 1)})" for value, number in count.most_common())
@@ -826,7 +827,7 @@ def _whose(about: papers.Parameter | None) -> str:
 
 
 def _in_words(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else _shown(value)
 
 
 def _failure(run: dict) -> dict[str, str]:

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from click.testing import CliRunner
 from PIL import Image
 
-from serkit import files, page
+from serkit import files, page, study
 from serkit.cli import main
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -96,7 +96,7 @@ def tree(tmp_path):
             "notes": {"weights": 93740, "labels": [NAUGHTY]},
             "seconds": 30.0, "finished": "2026-11-21T21:15:39+00:00", "peak_memory_mib": 1935, "backend": "tensorflow",
             "versions": {"serkit": "0.1.0", "keras": "3.15.1" if key == "aa" else "3.14.0"}, "device": "a device",
-            "python": "3.11.7", "threads": 1,
+            "python": "3.11.7", "threads": 1, "linear algebra": ["openblas 0.3.31 SkylakeX"],
         }  # fmt: skip
         files.write_json(folder / "runs" / key / "run.json", record)
     files.write_text(folder / "command.txt", "serkit reproduce li2018 --set 'x=<i>'\n")
@@ -204,6 +204,7 @@ def test_runs_with_what_they_were_made_of(tree):
         "Finished.",
         "2, together 1.0 minutes",
         "a device",
+        "linear algebra openblas 0.3.31 SkylakeX",
         "keras 3.15.1 (1 run), keras 3.14.0 (1 run)",
         "1 of 2 measured numbers may be compared with the printed ones",
     ):
@@ -249,6 +250,26 @@ def test_failed_and_missing_runs_come_first(tree):
     assert rows_of(below(parsed, "overview"))[0]["failed"] == "2"
     assert "Not complete: some runs failed" in shown
     assert "Runs that were begun and not ended: 1." in shown
+
+
+def test_what_a_study_leaves_of_a_failed_run_is_shown(tmp_path):
+    folder = tmp_path / "ravdess" / "li2018"
+
+    def run(seed):
+        print("epoch 1 of 3")
+        if seed:
+            raise RuntimeError(f"out of memory on {NAUGHTY}")
+        return study.Outcome(pd.DataFrame({"id": ["a"], "speaker": ["s"], "label": ["x"], "predicted": ["x"]}))
+
+    study.Study(folder / "runs", run).complete(study.grid(seed=[0, 1]))
+    files.write_csv(folder / "tables" / "missing.csv", study.missing(folder))
+    (written,) = page.write(tmp_path)
+    shown = text_of(written)
+    assert f"seed 1 : RuntimeError: out of memory on {NAUGHTY}" in shown
+    assert "What it printed last: epoch 1 of 3" in shown
+    assert rows_of(below(soup(written), "overview"))[0]["failed"] == "1"
+    assert "no record" not in shown
+    assert "versions of libraries serkit" in shown
 
 
 def test_the_command_without_its_comment(tree):

@@ -232,3 +232,17 @@ def test_what_leaks_add_follows_from_predictions():
         assert row["UA leaky"] == pytest.approx(ua[row["leak"]], abs=0.006), row["leak"]
         assert any(row["UA honest"] == pytest.approx(ua[leak], abs=0.006) for leak in ua if leak.startswith("none"))
         assert row["points"] == pytest.approx(row["UA leaky"] - row["UA honest"], abs=0.011)
+
+
+def test_who_is_on_which_side_in_the_honest_twins():
+    study = "ravdess/leaky_twin"
+    folds, sizes = folds_of(study), table_of(study, "splits").set_index("fold")
+    predictions = pd.read_csv(RESULTS / study / "predictions.csv.gz")
+    for model, some in folds.groupby("model"):
+        told = predictions[(predictions["kind"] != "leak") & (predictions["model"] == model)]
+        due = some[some["side"] == "test"].groupby("fold")["id"].agg(set).to_dict()
+        assert told.groupby("fold")["id"].agg(set).to_dict() == due
+    network = folds[folds["model"] == "MLP on IS10"]
+    counted = network.pivot_table("id", "fold", "side", "count")[list(splits.SIDES)]
+    assert counted.to_dict() == sizes[list(splits.SIDES)].to_dict()
+    assert set(folds.loc[folds["model"] == "SVM on IS10", "side"]) == {"train", "test"}

@@ -17,11 +17,9 @@ import dask
 from dask_jobqueue import SLURMCluster
 
 LOOK = 30.0  # seconds between two looks at whether a job has to be replaced
-# Of the jobs. A worker is not asked whether it is alive while its network compiles, and no memory is given back to the
-# system in each step; see docs/cluster.md.
+# Of the jobs: see docs/cluster.md, "One machine".
 VARIABLES = {
     "DASK_DISTRIBUTED__WORKER__PROFILE__ENABLED": "False",
-    "DASK_DISTRIBUTED__NANNY__PRE_SPAWN_ENVIRON": "{}",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "10m",
 }
 
