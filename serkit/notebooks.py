@@ -520,7 +520,15 @@ def do_share(
             f"{key}: {count}; the first: {failed[0]['error']}; {folder / 'runs'} has a record of each; the same "
             "command tries them again"
         )
-    return {name: sum(one[name] for one in studies) for name in ("done", "missing")} | {"waiting": waiting}
+    # Others have gone on since each study was reached.
+    missing = {
+        one for study in studies for one in study["missing"] if not (folder / "runs" / one / "run.json").is_file()
+    }
+    done = sum(study["done"] for study in studies)
+    if waiting and not missing:
+        more = do_share(key, share, corpus, root, profile, out, **given)
+        return more | {"done": done + more["done"]}
+    return {"done": done, "missing": len(missing), "waiting": waiting}
 
 
 @contextmanager

@@ -252,7 +252,8 @@ class Study:
         there = [not _wrong(self.directory / key) if key in to_do else True for key in keys]
         rows = [self._row(spec, key) for spec, key, one in zip(specs, keys, there, strict=True) if one]
         if shards.active():
-            shards.note(what=what, done=len(mine) - len(failed), missing=there.count(False), failed=failed)
+            missing = [key for key, one in zip(keys, there, strict=True) if not one]
+            shards.note(what=what, done=len(mine) - len(failed), missing=missing, failed=failed)
         elif failed and not rows:
             raise SerkitError(_said(failed))
         elif failed:

@@ -4,7 +4,7 @@ import nbformat
 import pytest
 from click.testing import CliRunner
 
-from serkit import cli, notebooks, papers, shards
+from serkit import cli, notebooks, papers, planning, shards
 from serkit.errors import SerkitError
 
 CELLS = (
@@ -51,6 +51,19 @@ def test_shares_do_their_part_and_a_study_may_wait_for_another(share):
     assert len(list(share.folder.glob("runs/*/run.json"))) == 8
     assert [path.name for path in share.folder.iterdir()] == ["runs"]
     assert share("2/2") == {"done": 0, "missing": 0, "waiting": 0}
+
+
+def test_what_others_finish_meanwhile_is_not_missing_at_the_end(share, monkeypatch):
+    run_cells = planning.run_cells
+
+    def and_then_the_other(*arguments, **named):
+        waiting = run_cells(*arguments, **named)
+        monkeypatch.setattr(planning, "run_cells", run_cells)
+        assert share("2/2") == {"done": 4, "missing": 2, "waiting": 0}
+        return waiting
+
+    monkeypatch.setattr(planning, "run_cells", and_then_the_other)
+    assert share("1/2") == {"done": 4, "missing": 0, "waiting": 0}
 
 
 def test_a_run_that_fails_fails_the_share(share):
