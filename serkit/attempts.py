@@ -25,7 +25,9 @@ BUSY = "busy"  # another process is doing the run
 Work = Callable[[bool], bool]
 
 
-def do_all(tasks: dict[str, Work], workers: int = 1, scheduler: str = "") -> Iterator[tuple[str, dict | None]]:
+def do_all(
+    tasks: dict[str, Work], fails: Callable[[str, dict], None], workers: int = 1, scheduler: str = ""
+) -> Iterator[tuple[str, bool]]:
     """Do runs, and yield each as it ends.
 
     In this process an error that says what is wrong (`SerkitError`) is final: the same input gives it again. Whatever
@@ -33,20 +35,25 @@ def do_all(tasks: dict[str, Work], workers: int = 1, scheduler: str = "") -> Ite
 
     Args:
         tasks: what to do, by the runs' keys.
+        fails: called with a key and the record of its failure (error, trace, log, where, when, tries; and "nothing
+            kept" where it could not be written, as none will be after it): at the first try too, where the second may
+            come much later.
         workers: see `serkit.study.Study.complete`.
         scheduler: likewise.
 
     Yields:
-        A key, and None or the record of its failure: error, trace, log, where, when, tries; and "nothing kept" where
-        it could not be written, as none will be after it.
+        A key, and whether its run is done.
 
     Raises:
         SerkitError: no scheduler answers, or it is gone, or no worker starts; what is finished is kept.
     """
-    return _elsewhere(tasks, workers, scheduler) if workers > 1 or scheduler else _here(tasks)
+    if tasks and (workers > 1 or scheduler):
+        yield from _elsewhere(tasks, fails, workers, scheduler)
+    else:
+        yield from _here(tasks, fails)
 
 
-def _here(tasks: dict[str, Work]) -> Iterator[tuple[str, dict | None]]:
+def _here(tasks: dict[str, Work], fails: Callable[[str, dict], None]) -> Iterator[tuple[str, bool]]:
     waiting, held = deque((key, 1) for key in tasks), deque()
     while waiting or held:
         wait = not waiting
@@ -54,13 +61,18 @@ def _here(tasks: dict[str, Work]) -> Iterator[tuple[str, dict | None]]:
         found = attempt(tasks[key], wait)
         if found == BUSY:
             held.append((key, tries))
-        elif found and tries == 1 and not found["final"]:
+            continue
+        if found:
+            fails(key, _told(found, tries))
+        if found and tries == 1 and not found["final"]:
             waiting.append((key, 2))
         else:
-            yield key, _told(found, tries)
+            yield key, not found
 
 
-def _elsewhere(tasks: dict[str, Work], workers: int, scheduler: str) -> Iterator[tuple[str, dict | None]]:
+def _elsewhere(
+    tasks: dict[str, Work], fails: Callable[[str, dict], None], workers: int, scheduler: str
+) -> Iterator[tuple[str, bool]]:
     import cloudpickle
 
     with cluster.client(min(workers, len(tasks)), scheduler) as client:
@@ -70,11 +82,10 @@ def _elsewhere(tasks: dict[str, Work], workers: int, scheduler: str) -> Iterator
             for key, found in cluster.each(client, _attempt_pickled, given):
                 if found == BUSY:
                     held[key] = tasks[key]
-                elif isinstance(found, Exception):
-                    record = getattr(found, "record", None) or _record(str(found), "", [], "on a worker")
-                    yield key, _told(record, 2)
-                else:
-                    yield key, None
+                    continue
+                if isinstance(found, Exception):
+                    fails(key, _told(getattr(found, "record", None) or _record(str(found), "", [], "on a worker"), 2))
+                yield key, not isinstance(found, Exception)
             tasks = held
 
 
@@ -127,10 +138,8 @@ def _record(error: str, trace: str, lines: Any, where: str = "") -> dict:
     return {"error": error, "trace": trace, "log": list(lines), "where": where, "when": when}
 
 
-def _told(found: dict | None, tries: int) -> dict | None:
-    """What a failed run leaves; None of one that is done."""
-    if found is None:
-        return None
+def _told(found: dict, tries: int) -> dict:
+    """What a failed run leaves."""
     return {name: value for name, value in found.items() if name != "final"} | {"tries": tries}
 
 

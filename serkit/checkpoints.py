@@ -31,8 +31,10 @@ from serkit import files
 from serkit.errors import SerkitError
 
 MINUTES = 5.0  # of training, at most, that are lost with a process; an epoch is not divided
+FORMAT = 1  # of the file
 PLAIN = (str, int, float, bool, type(None), np.generic, np.ndarray)
 _ARRAY, _FUNCTION = "array", "function"  # stand, in the text, for an array of the file and a function of a module
+_TUPLE, _DICT = "tuple", "dict"  # likewise
 _run: "_Run | None" = None  # that is going on
 
 
@@ -97,7 +99,7 @@ class Training:
 
     def keep(self, state: dict[str, Any]) -> None:
         """Write a state: nested dicts and lists of plain values and arrays. A full disk does not stop the training."""
-        state = state | {"seconds of the run": self._of.seconds, "random": _random()}
+        state = state | {"format": FORMAT, "seconds of the run": self._of.seconds, "random": _random()}
         arrays: list[np.ndarray] = []
         try:
             with files.atomic(self._path) as temporary, temporary.open("wb") as stream:
@@ -111,8 +113,9 @@ class Training:
 class Epochs(keras.callbacks.Callback):
     """The epochs of ``model.fit``: keeps them, and goes on with those of a stopped process. The last of its callbacks.
 
-    Nothing is kept where the order of the batches would be another (arrays, which Keras shuffles by itself) or the
-    state of a callback cannot be seen (``keras.callbacks.LambdaCallback``): such a training begins anew.
+    Nothing is kept where the order of the batches would be another (arrays, which Keras shuffles by itself) or where a
+    callback may remember what cannot be kept (``keras.callbacks.LambdaCallback``, an object): such a training begins
+    anew.
 
     Args:
         model: compiled, with an optimiser that is built; it gets its weights.
@@ -129,8 +132,7 @@ class Epochs(keras.callbacks.Callback):
         super().__init__()
         self.rows, self.epoch, self.finished = [], 0, False
         self._training, self._network, self._others = Training(), model, callbacks
-        seen = not any(isinstance(one, keras.callbacks.LambdaCallback) for one in callbacks)
-        self._kept = seen and isinstance(batches, keras.utils.PyDataset)
+        self._kept = isinstance(batches, keras.utils.PyDataset) and all(map(_is_seen, callbacks))
         self._state = self._training.state if self._kept else None
         self._began = time.monotonic()
         if self._state is None:
@@ -178,7 +180,10 @@ def _read(path: Path) -> dict[str, Any] | None:
     """What was kept; None where nothing was, or where it is damaged."""
     try:
         with path.open("rb") as stream, np.load(stream) as stored:
-            return _deep(json.loads(str(stored["text"])), stored)
+            state = _deep(json.loads(str(stored["text"])), stored)
+            if state["format"] != FORMAT:
+                raise ValueError("written by another version of serkit")
+            return state
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
@@ -189,8 +194,10 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _flat(value: Any, arrays: list[np.ndarray]) -> Any:
     """A nested value as JSON can have it; its arrays get into the list."""
     if isinstance(value, dict):
-        return {name: _flat(one, arrays) for name, one in value.items()}
-    if isinstance(value, list | tuple):
+        return {_DICT: [[_flat(name, arrays), _flat(one, arrays)] for name, one in value.items()]}
+    if isinstance(value, tuple):
+        return {_TUPLE: [_flat(one, arrays) for one in value]}
+    if isinstance(value, list):
         return [_flat(one, arrays) for one in value]
     if isinstance(value, np.ndarray | np.generic) or keras.ops.is_tensor(value):
         arrays.append(keras.ops.convert_to_numpy(value))
@@ -199,16 +206,19 @@ def _flat(value: Any, arrays: list[np.ndarray]) -> Any:
 
 
 def _deep(value: Any, arrays: Any) -> Any:
-    """The nested value that `_flat` made flat; tuples have become lists, and NumPy's numbers arrays of no dimension."""
+    """The nested value that `_flat` made flat; NumPy's numbers have become arrays of no dimension."""
     if isinstance(value, list):
         return [_deep(one, arrays) for one in value]
-    if isinstance(value, dict):
-        if list(value) == [_ARRAY]:
-            return arrays[f"{_ARRAY}{value[_ARRAY]}"]
-        if list(value) == [_FUNCTION]:
-            return getattr(importlib.import_module(value[_FUNCTION][0]), value[_FUNCTION][1])
-        return {name: _deep(one, arrays) for name, one in value.items()}
-    return value
+    if not isinstance(value, dict):
+        return value
+    ((kind, held),) = value.items()
+    if kind == _ARRAY:
+        return arrays[f"{_ARRAY}{held}"]
+    if kind == _FUNCTION:
+        return getattr(importlib.import_module(held[0]), held[1])
+    if kind == _TUPLE:
+        return tuple(_deep(one, arrays) for one in held)
+    return {_deep(name, arrays): _deep(one, arrays) for name, one in held}
 
 
 def _random() -> dict[str, Any]:
@@ -225,11 +235,22 @@ def _set_random(states: dict[str, Any]) -> None:
 
 def plain(owner: Any) -> dict[str, Any]:
     """What of an object's attributes can be kept: plain values, arrays, tensors, modules' functions, lists of these."""
-    return {name: value for name, value in vars(owner).items() if not name.startswith("_") and _is_plain(value)}
+    return {name: value for name, value in vars(owner).items() if name != "params" and _is_plain(value)}
+
+
+def _is_seen(callback: keras.callbacks.Callback) -> bool:
+    """Whether all that a callback may remember can be kept; Keras' own and ours have nothing else."""
+    known = type(callback).__module__.partition(".")[0] in ("keras", "serkit")
+    if known:
+        return not isinstance(callback, keras.callbacks.LambdaCallback)
+    others = {name: value for name, value in vars(callback).items() if name not in ("params", "_model")}
+    return all(map(_is_plain, others.values()))
 
 
 def _is_plain(value: Any) -> bool:
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        return all(map(_is_plain, (*value, *value.values())))
+    if isinstance(value, list | tuple):
         return all(map(_is_plain, value))
     if isinstance(value, FunctionType):
         return getattr(sys.modules.get(value.__module__), value.__name__, None) is value

@@ -85,7 +85,7 @@ def main() -> None:
 @click.option(
     "--shard",
     metavar="I/N",
-    help="Of the missing runs do every N-th, beginning with the I-th: N commands share the work, with the same --out.",
+    help="Of all runs do every N-th, beginning with the I-th, if missing: N commands share the work and --out.",
 )
 @click.option(
     "--out", default="results", show_default=True, type=click.Path(file_okay=False), help="Folder of the results."
@@ -119,7 +119,11 @@ def _reproduce(
         _verify(executions, verify)
         return
     if shard:
-        executions = _do_shares(executions, shard)
+        if planned or scheduler:
+            raise SerkitError(
+                f"--shard does not go with {'--plan' if planned else '--scheduler'}: leave one of them out"
+            )
+        executions, failed = _do_shares(executions, shard)
         jobs = 1
     if planned:
         _show_plan(executions, jobs or side_by_side.usual_number(), workers or 1)
@@ -304,33 +308,35 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
     return plan, refused
 
 
-def _do_shares(executions: list[tuple], shard: str) -> list[tuple]:
-    """Do a share of the runs of some executions; returns those whose runs are all there, to be executed.
+def _do_shares(executions: list[tuple], shard: str) -> tuple[list[tuple], list[SerkitError]]:
+    """Do a share of the runs of some executions.
 
-    Raises:
-        SerkitError: runs failed; the other executions' shares are done.
+    Returns:
+        Those of which all runs are there, or have failed, so that tables can be made; and what failed in the others.
     """
     from serkit import notebooks
 
     complete, failed = [], []
     for one in executions:
         key, corpus, root, profile, out, given = one
+        title = f"{_title(key, corpus, root, profile)}: share {shard}"
         try:
             found = notebooks.do_share(key, shard, corpus, root, profile, out, **given)
         except SerkitError as error:
-            failed.append(str(error))
+            failed.append(error)
             continue
-        left = f"{found['missing']} are missing, of other shares"
-        if found["waiting"]:
-            left += f"; {found['waiting']} more studies need their results: start all shares again after these"
-        click.echo(
-            f"{_title(key, corpus, root, profile)}: share {shard}, {found['done']} runs done; "
-            + (f"{left}. Whichever ends last makes the tables" if found["missing"] else "all are there")
-        )
-        complete += [one] if not found["missing"] else []
-    if failed:
-        raise SerkitError("; ".join(failed))
-    return complete
+        said = [f"{found['done']} runs done"]
+        said += [f"{found['failed']} failed (the first: {found['error']})"] * bool(found["failed"])
+        if found["missing"]:
+            said += [f"{found['missing']} are missing, of other shares: whichever ends last makes the tables"]
+            if found["waiting"]:
+                said += [f"{found['waiting']} studies need their results: start all shares again after these"]
+            if found["failed"]:
+                failed.append(SerkitError(f"{title}: {found['failed']} runs failed; the same command tries them again"))
+        else:
+            complete.append(one)
+        click.echo(f"{title}: {', '.join(said)}")
+    return complete, failed
 
 
 def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:

@@ -54,7 +54,9 @@ def gpus() -> list[str]:
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is not None:
         names = [name.strip() for name in given.split(",")]
-        last = next((place for place, name in enumerate(names) if name in ("", "-1")), len(names))
+        # "-1" stands for none, and so does Slurm's "NoDevFiles".
+        there = [name.isdigit() or name.startswith(("GPU-", "MIG-")) for name in names]
+        last = there.index(False) if False in there else len(names)
         return names[:last]  # CUDA sees none after the first that is not there
     try:
         command = ["nvidia-smi", "-L"]

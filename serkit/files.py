@@ -23,6 +23,7 @@ import pandas as pd
 from serkit.errors import SerkitError
 
 FORGOTTEN = 7 * 24 * 3600  # seconds after which a half-written file is nobody's
+UNLOCKED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP)
 FULL, FORBIDDEN = (errno.ENOSPC, errno.EDQUOT), (errno.EROFS, errno.EACCES, errno.EPERM)
 PATIENCE = 5.0  # seconds to wait for another process before it is said
 LARGE = 2**24  # bytes above which a file is read again only if its time says that it changed
@@ -81,12 +82,13 @@ def locked(path: Path | str, wait: bool = True) -> Iterator[bool]:
         Whether this process has it; always, where it waits.
 
     Raises:
-        SerkitError: the disk is full, or nothing may be written there.
+        SerkitError: the disk is full, nothing may be written there, or its file system keeps no locks.
     """
     from filelock import FileLock, Timeout
 
     path = Path(path)
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    # Where the file system has no such locks, one of another kind would outlive its holder.
+    lock = FileLock(path.with_name(f".{path.name}.lock"), fallback_to_soft=False)
     with _plainly(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -121,12 +123,17 @@ def _plainly(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in FORBIDDEN:
             raise SerkitError(f"{path} cannot be written: {error.strerror}; name a folder of your own") from error
+        if error.errno in UNLOCKED:
+            raise SerkitError(
+                f"the file system of {path} keeps no locks ({error.strerror}), by which processes leave work to one "
+                "another: mount it with flock, or name a folder elsewhere"
+            ) from error
         raise
 
 
 def nothing_can_be_kept(error: Exception) -> bool:
     """Whether an error of this module says that a disk is full, or that a folder may not be written."""
-    return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL + FORBIDDEN
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in FULL + FORBIDDEN + UNLOCKED
 
 
 def _put(temporary: Path, path: Path, stands: Callable[[Path], bool]) -> None:

@@ -95,7 +95,24 @@ def usual_number(each: int = 1) -> int:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return max(cores // each, 1)
-    return max(min(cores // each, memory // MEMORY), 1)
+    return max(min(cores // each, min(memory, _allowed()) // MEMORY), 1)
+
+
+def _allowed() -> float:
+    """Bytes that this process' group may have, such as a job's of a cluster."""
+    try:
+        group = Path("/proc/self/cgroup").read_text(encoding="utf-8").rpartition("::")[2].strip()
+        limits = [Path("/sys/fs/cgroup", *parts, "memory.max") for parts in _ways(group)]
+        found = [path.read_text(encoding="utf-8").strip() for path in limits if path.is_file()]
+    except OSError:
+        return float("inf")
+    return min((float(one) for one in found if one.isdigit()), default=float("inf"))
+
+
+def _ways(group: str) -> list[tuple[str, ...]]:
+    """A group's path and those of the groups that it is in."""
+    parts = tuple(part for part in group.split("/") if part)
+    return [parts[:count] for count in range(len(parts) + 1)]
 
 
 def usual_workers() -> int:

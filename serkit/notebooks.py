@@ -12,6 +12,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import sys
 import tempfile
 import tokenize
@@ -303,7 +304,7 @@ def execute(
         if not again and stamps.holds(folder, made):  # another process has made them meanwhile
             return folder
         (folder / stamps.NAME).unlink(missing_ok=True)
-        missing.unlink(missing_ok=True)
+        before = _changed(missing)
         # Where no root is given the kernel takes the miniature, whatever the variable says.
         variables = {f"SERKIT_{corpus.upper()}": ""} if corpus and not root else {}
         try:
@@ -314,7 +315,7 @@ def execute(
         except PapermillExecutionError as error:
             if error.ename == "KeyboardInterrupt":
                 raise KeyboardInterrupt from error
-            so_far = f"{_lacking(missing)}; without them, " if missing.is_file() else ""
+            so_far = f"{_lacking(missing)}; without them, " if _changed(missing) not in (None, before) else ""
             if error.ename == "SerkitError":
                 raise SerkitError(f"{key}: {so_far}{error.evalue}") from error
             where = f"cell {error.exec_count}; the whole trace is in {executed}"
@@ -323,10 +324,24 @@ def execute(
         _drop_startup_lines(notebook)
         nbformat.write(notebook, executed)
         files.write_text(folder / "command.txt", f"# {source}\n{_command(paper, values)}\n")
-        if missing.is_file():
+        if _changed(missing) not in (None, before):
             raise SerkitError(f"{key}: {_lacking(missing)}; {folder} has the tables without them")
+        _tidy(folder / "runs")
         stamps.write(folder, made)
     return folder
+
+
+def _changed(path: Path) -> int | None:
+    """When a file was written; None where there is none."""
+    return path.stat().st_mtime_ns if path.is_file() else None
+
+
+def _tidy(runs: Path) -> None:
+    """Remove what failed and stopped runs have left, which are done by now or which nobody asks for any more."""
+    for path in runs.glob("*.failed.json"):
+        path.unlink(missing_ok=True)
+    for path in runs.glob("*.checkpoint"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _lacking(missing: Path) -> str:
@@ -486,10 +501,11 @@ def do_share(
         given: further parameters.
 
     Returns:
-        Runs done here, and those still missing, of other shares; and how many studies wait for these.
+        Numbers of runs done here, of those still missing and of those that failed, here or in other shares; how many
+        studies wait for the missing ones; and the error of the first that failed.
 
     Raises:
-        SerkitError: bad input, here or inside the notebook; or runs failed: finished ones are kept.
+        SerkitError: bad input, here or inside the notebook: finished runs are kept.
         KeyboardInterrupt: interrupted; likewise.
     """
     import nbformat
@@ -513,22 +529,20 @@ def do_share(
             except SerkitError as error:
                 raise SerkitError(f"{key}: {error}") from error
         studies = shards.read(notes)
-    failed = [one for study in studies for one in study["failed"].values()]
-    if failed:
-        count = f"{len(failed)} run{'s' * (len(failed) > 1)} of share {share} failed"
-        raise SerkitError(
-            f"{key}: {count}; the first: {failed[0]['error']}; {folder / 'runs'} has a record of each; the same "
-            "command tries them again"
-        )
+    for one in studies:
+        if one["error"]:
+            raise SerkitError(f"{key}: {one['error']}")
+    runs = folder / "runs"
     # Others have gone on since each study was reached.
-    missing = {
-        one for study in studies for one in study["missing"] if not (folder / "runs" / one / "run.json").is_file()
-    }
-    done = sum(study["done"] for study in studies)
-    if waiting and not missing:
+    left = {name for one in studies for name in one["missing"] if not (runs / name / "run.json").is_file()}
+    failed = sorted(name for name in left if (runs / f"{name}.failed.json").is_file())
+    first = json.loads((runs / f"{failed[0]}.failed.json").read_text(encoding="utf-8"))["error"] if failed else ""
+    done = sum(one["done"] for one in studies)
+    if waiting and not left:
         more = do_share(key, share, corpus, root, profile, out, **given)
         return more | {"done": done + more["done"]}
-    return {"done": done, "missing": len(missing), "waiting": waiting}
+    counts = {"done": done, "missing": len(left) - len(failed), "failed": len(failed)}
+    return counts | {"waiting": waiting, "error": first}
 
 
 @contextmanager

@@ -45,7 +45,7 @@ def share(items: list) -> list:
 
 
 def note(**record: Any) -> None:
-    """Add a study to the notes: what, how many runs were done here, keys of the missing, records of the failed."""
+    """Add a study to the notes: what, how many runs were done here, keys of the missing, what ended it."""
     with Path(os.environ["SERKIT_SHARD_NOTES"]).open("a", encoding="utf-8") as file:
         file.write(json.dumps(record, ensure_ascii=False) + "\n")
 

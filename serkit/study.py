@@ -26,8 +26,9 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import product
@@ -49,6 +50,7 @@ SWITCHES += ("NVIDIA_TF32_OVERRIDE", "KERAS_NNX_ENABLED")
 PACKAGES = ("serkit", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", "scipy", "pandas", "scikit-learn")
 PACKAGES += ("librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank")
 HOPELESS = 3  # runs that fail before any is done end a study
+LATE = 60.0  # seconds until shared storage shows what another machine wrote
 IDLE = 6  # compiled networks that wait for another run like theirs
 
 
@@ -117,7 +119,7 @@ class _Networks:
 
 
 _networks = _Networks()
-_missing: dict[Path, dict] = {}  # runs of this process' studies that failed, by the folders they would have
+_missing: dict[tuple[Path, str], dict] = {}  # of this process' studies: records of the runs that failed, by key
 
 
 def compiled(build: Callable, *arguments: Any) -> Any:
@@ -246,21 +248,29 @@ class Study:
         keys = self._keys(specs)
         if planning.active():
             return self._plan(specs, keys, what)
-        to_do = {key: spec for spec, key in zip(specs, keys, strict=True) if not self._is_there(spec, key)}
-        mine = {key: to_do[key] for key in shards.share(keys) if key in to_do}
-        failed = self._do(mine, workers, scheduler, f"{what} ({len(keys) - len(to_do)} found, {len(mine)} to do)")
-        there = [not _wrong(self.directory / key) if key in to_do else True for key in keys]
-        rows = [self._row(spec, key) for spec, key, one in zip(specs, keys, there, strict=True) if one]
+        keys = dict(zip(keys, specs, strict=True))
+        to_do = {key: spec for key, spec in keys.items() if not self._is_there(spec, key)}
+        mine = {key: to_do[key] for key in shards.share(list(keys)) if key in to_do}
+        told = f"{what} ({len(keys) - len(to_do)} found, {len(mine)} to do)"
+        try:
+            failed = self._do(mine, workers, scheduler, told, len(to_do) < len(keys))
+        except SerkitError as error:
+            if shards.active():
+                shards.note(what=what, done=0, missing=[], error=str(error))
+            raise
+        gone = {key for key in to_do if _wrong(self.directory / key)}
+        failed = {key: one for key, one in failed.items() if key in gone}  # others may have done them meanwhile
+        rows = [self._row(spec, key) for key, spec in keys.items() if key not in gone]
         if shards.active():
-            missing = [key for key, one in zip(keys, there, strict=True) if not one]
-            shards.note(what=what, done=len(mine) - len(failed), missing=missing, failed=failed)
+            shards.note(what=what, done=len(mine) - len(failed), missing=sorted(gone), error="")
         elif failed and not rows:
             raise SerkitError(_said(failed))
         elif failed:
             print(f"{len(failed)} of {len(keys)} runs failed; what follows does without them. {_said(failed)}")
-        _missing.update({self.directory / key: {"study": what} | one for key, one in failed.items()})
-        for key in set(keys) - failed.keys():
-            _missing.pop(self.directory / key, None)
+        _missing[self.directory, what] = failed
+        for (directory, _), records in _missing.items():
+            for key in keys.keys() - gone if directory == self.directory else ():
+                records.pop(key, None)
         return pd.DataFrame(
             rows, columns=None if rows else [*(specs[0] if specs else []), "key", "seconds", "directory"]
         )
@@ -286,7 +296,7 @@ class Study:
         with np.load(_file(run, "arrays.npz")) as stored:
             return dict(stored)
 
-    def _do(self, specs: dict[str, dict], workers: int, scheduler: str, what: str) -> dict[str, dict]:
+    def _do(self, specs: dict[str, dict], workers: int, scheduler: str, what: str, some_there: bool) -> dict[str, dict]:
         """Do runs, by their keys; returns the records of those that failed, which are kept beside the runs too.
 
         Raises:
@@ -296,21 +306,38 @@ class Study:
         with_all = _conditions(), _machinery()
         tasks = {key: functools.partial(_execute, self, spec, key, *with_all) for key, spec in specs.items()}
         failed: dict[str, dict] = {}
-        jobs = attempts.do_all(tasks, workers, scheduler) if tasks else ()
-        for ended, (key, failure) in enumerate(progress.track(jobs, what, len(tasks)), 1):
-            if failure is not None:
-                failed[key] = {"spec": _names(specs[key])} | failure
-                if failure.get("nothing kept"):
-                    raise SerkitError(failure["error"])
-                files.write_json(_place_of_failure(self.directory / key), failed[key])
-            elif _wrong(self.directory / key):
-                raise SerkitError(
-                    f"a worker has done run {_names(specs[key])}, and {self.directory / key} is not here: results have "
-                    "to be on storage that all workers share (--out)"
-                )
-            if ended == len(failed) == HOPELESS:
+        done = int(some_there)
+
+        def fails(key: str, failure: dict) -> None:
+            """Keep what a try that failed leaves."""
+            if failure.get("nothing kept"):
+                raise SerkitError(failure["error"])
+            failed[key] = {"spec": _names(specs[key])} | failure
+            files.write_json(_place_of_failure(self.directory / key), failed[key])
+            if len(failed) == HOPELESS and not done:
                 raise SerkitError(f"the first {HOPELESS} runs failed. {_said(failed)}")
+
+        with closing(attempts.do_all(tasks, fails, workers, scheduler)) as jobs:
+            for key, well in progress.track(jobs, what, len(tasks)):
+                done += well
+                if well and not self._appears(key):
+                    raise SerkitError(
+                        f"a worker has done run {_names(specs[key])}, and {self.directory / key} is not here: results "
+                        "have to be on storage that all workers share (--out)"
+                    )
+                if well:
+                    failed.pop(key, None)
         return failed
+
+    def _appears(self, key: str) -> bool:
+        """Whether a run that was done elsewhere can be seen here; shared storage may take a while."""
+        deadline = time.monotonic() + LATE
+        while _wrong(self.directory / key):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(1)
+            list(self.directory.iterdir())  # asks the storage again
+        return True
 
     def _plan(self, specs: list[dict], keys: list[str], what: str) -> pd.DataFrame:
         """Do nothing; note what the runs take, those together that differ in fold and seed only.
@@ -504,14 +531,15 @@ def missing(folder: Path) -> pd.DataFrame:
     """Runs of this process' studies under a folder that failed: one row each, study, run, error, tries and record."""
     rows = [
         {
-            "study": one["study"],
+            "study": what,
             "run": ", ".join(f"{axis} {value}" for axis, value in one["spec"].items()),
             "error": one["error"].splitlines()[0],
             "tries": one["tries"],
-            "record": str(_place_of_failure(directory).relative_to(folder)),
+            "record": str(_place_of_failure(directory / key).relative_to(folder)),
         }
-        for directory, one in _missing.items()
+        for (directory, what), failed in _missing.items()
         if directory.is_relative_to(folder)
+        for key, one in failed.items()
     ]
     return pd.DataFrame(rows, columns=["study", "run", "error", "tries", "record"])
 
@@ -588,7 +616,8 @@ def _conditions() -> dict:
 
 def _machinery() -> dict:
     """What a worker must have in common with the process that makes the keys."""
-    named = {"backend": _backend(), "serkit's code": SOURCES}
+    named = {"backend": _backend(), "serkit's code": SOURCES, "threads": devices.threads()}
+    named["switches"] = {name: os.environ.get(name, "unset") for name in (*SWITCHES, "SERKIT_DETERMINISTIC")}
     return named | {f"{name}'s version": fingerprints.version_of(name) for name in PACKAGES if name != "serkit"}
 
 

@@ -46,9 +46,7 @@ class HeldOut(Batches):
 class Ends(keras.callbacks.Callback):
     """The process, at an epoch and step."""
 
-    def __init__(self, ends_at):
-        super().__init__()
-        self.ends_at = ends_at
+    ends_at = ()
 
     def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
         self.epoch = epoch
@@ -81,12 +79,13 @@ class Worse(keras.callbacks.Callback):
 def train(batches, patience=2, ends_at=(), worse=EPOCHS):
     """A training with a rule that stops it, a rate that falls, and state in Python's and NumPy's generators."""
     training.seed_everything(3)
+    Ends.ends_at = ends_at
     model = study.compiled(network)
     rules = [
         Worse(worse),
         training.StopBelowBest("val_accuracy", patience),
         keras.callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=0.1),
-        Ends(ends_at),
+        Ends(),
     ]
     history = training.fit(model, batches, EPOCHS, callbacks=rules, validation_data=HeldOut())
     state = [rules[1].best_epoch, int(model.optimizer.iterations), np.random.random()]  # noqa: NPY002
@@ -192,6 +191,30 @@ def test_a_full_disk_stops_no_training(tmp_path, monkeypatch, capsys):
         assert len(train(Batches())[0]) > 1
     assert "the training goes on without a checkpoint: no space left on the disk" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+class Remembers(keras.callbacks.Callback):
+    """A user's own, with a state of many kinds."""
+
+    def __init__(self):
+        super().__init__()
+        self._seen, self.last = {"epochs": 0, (1, "a"): []}, (0, None)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._seen["epochs"] += 1
+        self._seen[1, "a"].append(np.float32(epoch))
+        self.last = (epoch, logs)
+        logs["count"] = self._seen["epochs"] + sum(self._seen[1, "a"])
+
+
+def test_a_callback_may_remember_anything_plain(tmp_path):
+    found = []
+    for _ in range(2):
+        one = Remembers()
+        with checkpoints.of_run(tmp_path):
+            found.append(training.fit(network(), Batches(), 2 + 2 * len(found), callbacks=[one]))
+    assert found[1]["count"].tolist() == [1, 3]
+    assert checkpoints._deep(checkpoints._flat(one._seen, arrays := []), {f"array{n}": a for n, a in enumerate(arrays)})
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ from serkit.errors import SerkitError
 CELLS = (
     "import pandas as pd\nfrom pathlib import Path\nfrom serkit import study\nfrom serkit.errors import SerkitError",
     """def double(seed):
-    if seed == fails:
+    if seed == fails or (hopeless and seed > 4):
         raise SerkitError(f"no {seed}")
     return study.Outcome(pd.DataFrame({"id": ["a"], "p": [2 * seed]}))
 first = study.Study(Path(out) / "runs", double)
-runs = first.complete(study.grid(seed=range(4)), what="first")""",
+runs = first.complete(study.grid(seed=range(4)), what="first")
+if hopeless:
+    study.Study(Path(out) / "more", double).complete(study.grid(seed=range(5, 12)), what="hopeless")""",
     """best = first.predictions(runs)["p"].tolist()
 assert best == [0, 2, 4, 6], "needs all of them"
 def more(number):
@@ -28,7 +30,7 @@ study.Study(Path(out) / "runs", more).complete(study.grid(number=best), what="se
 def share(tmp_path, monkeypatch):
     """A share of a small notebook whose second study needs the results of the first."""
     path, folder = tmp_path / "small.ipynb", tmp_path / "out" / "small"
-    cells = [nbformat.v4.new_code_cell("out = ''\nfails = -1", metadata={"tags": ["parameters"]})]
+    cells = [nbformat.v4.new_code_cell("out = ''\nfails = -1\nhopeless = False", metadata={"tags": ["parameters"]})]
     cells += [nbformat.v4.new_code_cell(one) for one in CELLS]
     kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "language_info": {"name": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=kernel), path)
@@ -44,13 +46,14 @@ def share(tmp_path, monkeypatch):
 
 
 def test_shares_do_their_part_and_a_study_may_wait_for_another(share):
-    assert share("1/2") == {"done": 2, "missing": 2, "waiting": 1}
+    whole = {"failed": 0, "error": ""}
+    assert share("1/2") == {"done": 2, "missing": 2, "waiting": 1} | whole
     assert len(list(share.folder.glob("runs/*/run.json"))) == 2
-    assert share("2/2") == {"done": 4, "missing": 2, "waiting": 0}
-    assert share("1/2") == {"done": 2, "missing": 0, "waiting": 0}
+    assert share("2/2") == {"done": 4, "missing": 2, "waiting": 0} | whole
+    assert share("1/2") == {"done": 2, "missing": 0, "waiting": 0} | whole
     assert len(list(share.folder.glob("runs/*/run.json"))) == 8
     assert [path.name for path in share.folder.iterdir()] == ["runs"]
-    assert share("2/2") == {"done": 0, "missing": 0, "waiting": 0}
+    assert share("2/2") == {"done": 0, "missing": 0, "waiting": 0} | whole
 
 
 def test_what_others_finish_meanwhile_is_not_missing_at_the_end(share, monkeypatch):
@@ -59,19 +62,26 @@ def test_what_others_finish_meanwhile_is_not_missing_at_the_end(share, monkeypat
     def and_then_the_other(*arguments, **named):
         waiting = run_cells(*arguments, **named)
         monkeypatch.setattr(planning, "run_cells", run_cells)
-        assert share("2/2") == {"done": 4, "missing": 2, "waiting": 0}
+        assert share("2/2")["missing"] == 2
         return waiting
 
     monkeypatch.setattr(planning, "run_cells", and_then_the_other)
-    assert share("1/2") == {"done": 4, "missing": 0, "waiting": 0}
+    found = share("1/2")
+    assert (found["done"], found["missing"], found["waiting"]) == (4, 0, 0)
 
 
-def test_a_run_that_fails_fails_the_share(share):
-    message = r"li2018: 1 run of share 2/2 failed; the first: run \{'seed': 1\}: no 1; .*runs has a record of each"
-    with pytest.raises(SerkitError, match=message):
-        share("2/2", fails=1)
-    assert len(list(share.folder.glob("runs/*/run.json"))) == 1
+def test_a_run_that_fails_does_not_keep_the_tables_waiting(share):
+    mine = share("2/2", fails=1)
+    assert mine == {"done": 1, "missing": 2, "failed": 1, "waiting": 1, "error": "run {'seed': 1}: no 1"}
     assert len(list(share.folder.glob("runs/*.failed.json"))) == 1
+    others = share("1/2", fails=1)
+    assert others == {"done": 2, "missing": 0, "failed": 1, "waiting": 1, "error": "run {'seed': 1}: no 1"}
+
+
+def test_a_study_that_cannot_succeed_is_no_study_that_waits(share):
+    share("1/2")
+    with pytest.raises(SerkitError, match=r"li2018: the first 3 runs failed\. run \{'seed': 6\}: no"):
+        share("2/2", hopeless=True)
 
 
 def test_no_share():
@@ -85,7 +95,7 @@ def test_the_command_makes_tables_when_all_is_there(monkeypatch):
     left = {"li2018": 0, "zhao2018": 3}
 
     def do(key, *_, **__):
-        return {"done": 2, "missing": left[key], "waiting": left[key] // 3}
+        return {"done": 2, "missing": left[key], "waiting": left[key] // 3, "failed": left[key] // 3, "error": "no 1"}
 
     monkeypatch.setattr(notebooks, "do_share", do)
     monkeypatch.setattr("serkit.jobs.execute_all", lambda executions, *_: executed.extend(executions) or iter(()))
@@ -93,10 +103,23 @@ def test_the_command_makes_tables_when_all_is_there(monkeypatch):
     monkeypatch.setattr(cli, "_plan", lambda *_: ([(key, "iemocap", "", {}) for key in left], []))
     monkeypatch.setattr(cli, "_place", lambda text: (text, ""))
     result = CliRunner().invoke(cli.main, [*given, "--shard", "2/3"])
-    assert result.exit_code == 0, result.output
+    assert result.exit_code == 1, result.output
     assert [one[0] for one in executed] == ["li2018"]
-    assert "li2018 on the iemocap miniature, profile smoke: share 2/3, 2 runs done; all are there" in result.output
-    assert "3 are missing, of other shares; 1 more studies need their results: start all shares again" in result.output
+    assert "li2018 on the iemocap miniature, profile smoke: share 2/3: 2 runs done\n" in result.output
+    said = (
+        "share 2/3: 2 runs done, 1 failed (the first: no 1), 3 are missing, of other shares: whichever ends last makes"
+    )
+    assert f"{said} the tables, 1 studies need their results: start all shares again" in result.output
+    assert (
+        "Error: zhao2018 on the iemocap miniature, profile smoke: share 2/3: 1 runs failed; the same" in result.output
+    )
+
+
+@pytest.mark.parametrize("other", [["--plan"], ["--scheduler", "tcp://x:1"]])
+def test_what_a_share_does_not_go_with(other):
+    result = CliRunner().invoke(cli.main, ["reproduce", "li2018", "--profile", "smoke", "--shard", "1/2", *other])
+    assert result.exit_code == 1
+    assert f"--shard does not go with {other[0]}: leave one of them out" in result.output
 
 
 def test_the_command_refuses_no_share():

@@ -247,6 +247,36 @@ def test_a_study_that_cannot_succeed_ends_early(tmp_path):
         study.Study(tmp_path, hopeless).complete(study.grid(seed=[0]))
 
 
+def mostly_failing(seed):
+    if seed:
+        raise SerkitError(f"no {seed}")
+    return run("small", seed)
+
+
+def test_where_something_is_there_failures_end_no_study(tmp_path):
+    """The same command again, of which the failing runs alone are left."""
+    for _ in range(2):
+        assert len(study.Study(tmp_path, mostly_failing).complete(study.grid(seed=range(6)))) == 1
+        assert len(list(tmp_path.glob("*.failed.json"))) == 5
+
+
+def test_a_failure_is_kept_at_once_and_a_run_that_is_there_is_not_missing(tmp_path, monkeypatch):
+    kept, own = [], study._execute
+
+    def execute(one, spec, key, *rest):
+        kept.append(len(list(tmp_path.glob("*.failed.json"))))
+        if spec["seed"] == 0 and len(kept) > 1:  # another has done it, and we cannot see that
+            own(one, spec, key, *rest)
+        if spec["seed"] == 0:
+            raise ValueError("away")
+        return own(one, spec, key, *rest)
+
+    monkeypatch.setattr(study, "_execute", execute)
+    assert len(study.Study(tmp_path, run_of_one).complete(study.grid(seed=[0, 1]))) == 2
+    assert kept == [0, 1, 1]
+    assert study.missing(tmp_path).empty
+
+
 def in_training(seed):
     """A run that is stopped in its fourth epoch, once."""
     import keras
@@ -297,7 +327,7 @@ def test_a_share_of_the_runs(tmp_path, monkeypatch):
         seeds[share] = runs["seed"].tolist()
     assert seeds == {"2/3": [0, 1, 2, 3, 4], "3/3": [1, 2, 4], "1/3": [0, 1, 2, 3, 4]}
     notes = [json.loads(line) for line in (tmp_path / "notes").read_text().splitlines()]
-    assert [(one["done"], one["missing"]) for one in notes] == [(2, 3), (1, 2), (2, 0), (0, 0)]
+    assert [(one["done"], len(one["missing"])) for one in notes] == [(2, 3), (1, 2), (2, 0), (0, 0)]
     monkeypatch.setenv("SERKIT_SHARD", "4/3")
     with pytest.raises(SerkitError, match="a share is i/n with i from 1 to n, such as 2/3; got '4/3'"):
         study.Study(store, run_of_one).complete(specs)

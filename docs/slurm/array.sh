@@ -12,4 +12,6 @@
 #SBATCH --time=08:00:00
 #SBATCH --output=serkit-%A_%a.log
 
-exec serkit reproduce "$@" --shard "$SLURM_ARRAY_TASK_ID/$SLURM_ARRAY_TASK_COUNT"
+# As many as --array has; a single task is submitted again with sbatch --array=3.
+N=8
+exec serkit reproduce "$@" --shard "$SLURM_ARRAY_TASK_ID/$N"

@@ -18,7 +18,8 @@ import sys
 import time
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -58,7 +59,8 @@ class Features:
     @cached_property
     def index(self) -> pd.DataFrame:
         """One row an utterance, indexed by id: offset and frames (rows of `values`), and the audio's sha256."""
-        return pd.read_csv(self.directory / "index.csv", dtype={"id": str}).set_index("id")
+        with self._here():
+            return pd.read_csv(self.directory / "index.csv", dtype={"id": str}).set_index("id")
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, int]]:
@@ -72,14 +74,19 @@ class Features:
             SerkitError: they are not on this machine.
         """
         if not self._map:
-            try:
+            with self._here():
                 self._map.append(np.load(self.directory / "features.npy", mmap_mode="r"))
-            except FileNotFoundError as error:
-                raise SerkitError(
-                    f"there are no features at {self.directory} on this machine: put $SERKIT_CACHE on storage that all "
-                    "workers share"
-                ) from error
         return self._map[0]
+
+    @contextmanager
+    def _here(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise SerkitError(
+                f"there are no features at {self.directory} on this machine: put $SERKIT_CACHE on storage that all "
+                "workers share"
+            ) from error
 
     def __getitem__(self, utterance: str) -> np.ndarray:
         """One utterance's features, shape (frames, dims).
