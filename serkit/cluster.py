@@ -18,6 +18,7 @@ from serkit import devices, progress
 from serkit.errors import SerkitError
 
 POLL = 2.0  # seconds between two looks at who is there
+FETCH = 20.0  # seconds within which what a work returned, which is little, has to arrive
 PATIENCE = 300.0  # seconds without any local worker, while Dask starts it anew
 # For local workers. A training may need more than an equal share of the memory, and Dask would kill it at 95 % of one;
 # it may hold the interpreter for minutes while its network compiles, and Dask would take it for dead; and nobody reads
@@ -223,13 +224,16 @@ class _Hands:
                 yield work.name, outcome
 
     def outcome(self, future) -> Any:
-        """What a work returned or raised; `_CALLED_OFF` if somebody has restarted the cluster's workers."""
+        """What a work returned or raised; `_CALLED_OFF` if its worker or somebody else has taken that away."""
         from distributed import CancelledError, KilledWorker
 
         try:
-            return future.result()
+            return future.result(timeout=FETCH)
         except KilledWorker:
             return _DiedError(1)
+        except TimeoutError:  # the worker died after the work was done and before it could say what came of it
+            self.client.cancel([future])
+            return _CALLED_OFF
         except CancelledError as error:
             self.check(getattr(error, "reason", ""))
             return _CALLED_OFF

@@ -23,7 +23,7 @@ GOLDEN = Path(__file__).parent / "golden"
 
 # Files that take longest, first: two processes take them as they come, and should end together.
 LONGEST = ("zhao2018", "chang2017", "tao2018", "khorram2017", "jobs", "backends", "li2018", "fingerprints")
-LONGEST += ("leaky_twin", "compare", "papers_by_numbers")
+LONGEST += ("leaky_twin", "compare", "papers_by_numbers", "disk", "study", "checkpoints", "page", "cluster")
 
 
 def pytest_collection_modifyitems(items):

@@ -99,38 +99,47 @@ def undisturbed(folder: Path) -> tuple[dict[str, bytes], float]:
     return tables(folder), time.monotonic() - began
 
 
-def disturbed(folder: Path, who: str, after: float, again: int, begun: bool = False) -> tuple[int, dict[str, bytes]]:
-    """Kill a study after some seconds, and start it again.
+def disturbed(folder: Path, deaths: list[tuple[str, float, int]], begun: bool = False) -> tuple[list, dict[str, bytes]]:
+    """Start a study, kill it after some seconds, start it again, and so on; at last let it end.
 
     Args:
         folder: a new one.
-        who: dies.
-        after: seconds.
-        again: workers of the second start.
-        begun: whether seconds count from when the first run is finished.
+        deaths: of each start, who dies, after how many seconds, and the number of workers.
+        begun: whether seconds count from when one more run is finished.
 
     Returns:
-        How many runs were finished when it was killed, and the final tables.
+        How many runs were finished at each death, and the final tables.
     """
     folder.mkdir()
-    process = start(folder, 2)
-    while begun and not stored(folder) and process.poll() is None:
-        time.sleep(0.05)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(after)
-    kill(process, who)
-    process.wait(300)  # one that lost a worker goes on, or ends with an error if that one was just being started
-    time.sleep(who == "coordinator")  # its workers notice that it is gone
-    before = stored(folder)
-    assert start(folder, again).wait(300) == 0, (folder / "log.txt").read_text()
+    before, counts = {}, []
+    for who, after, workers in deaths:
+        process = start(folder, workers)
+        while begun and len(stored(folder)) == len(before) and process.poll() is None:
+            time.sleep(0.05)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(after)
+        counts.append(len(stored(folder)))
+        kill(process, who)
+        if who == "worker":  # the study goes on, or ends with an error if that one was just being started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(300)
+            assert process.poll() is not None, (
+                f"a study hangs that has lost a worker: {(folder / 'log.txt').read_text()}"
+            )
+        process.wait()
+        time.sleep(who == "coordinator")  # its workers notice that it is gone
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        now = stored(folder)
+        assert {name: now.get(name) for name in before} == before, "a finished run was done again"
+        before = now
+    assert start(folder, 1).wait(300) == 0, (folder / "log.txt").read_text()
     after_all = stored(folder)
     assert len(after_all) == RUNS
     assert {name: after_all[name] for name in before} == before, "a finished run was done again"
     left = [path.name for path in folder.glob("runs/*") if path.name not in after_all]
     assert not left, left
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    return len(before), tables(folder)
+    return counts, tables(folder)
 
 
 def main() -> None:

@@ -850,7 +850,7 @@ def test_the_folds_of_a_corpus_can_be_asked_for():
          "label": "sad", "valence": 1.0 + take, "activation": 3.0}
         for gender in "fm" for number in range(3) for take in range(5)
     ]  # fmt: skip
-    tables = SimpleNamespace(table=lambda _, values: values)
+    tables = SimpleNamespace(table=lambda _, values: values, folds=lambda *_, **__: None)
     space = definitions(
         "chang2017", "NAMES", utterances=pd.DataFrame(rows), results=tables, split="folds", fold_limit=0
     )

@@ -35,6 +35,8 @@ def do(given):
         raise ValueError(value)
     if what == "hold":  # the interpreter: no other thread of the worker gets its turn
         ctypes.PyDLL(None).sleep(int(value))
+    if what == "return":  # and be gone before anybody has asked for it
+        threading.Timer(float(value), os.kill, (os.getpid(), signal.SIGKILL)).start()
     if what == "sleep":
         time.sleep(float(value))
     if what == "mark":
@@ -108,7 +110,16 @@ def test_local_workers(listed, monkeypatch):
     listed(THREE)
     monkeypatch.setattr(cluster, "POLL", 0.2)
     monkeypatch.setattr("distributed.scheduler.heartbeat_interval", lambda _: 0.1)
-    works = {"a": "sleep 0.5", "b": "die", "c": "raise not a number", "d": "hold 3", "e": "sleep 0.5", "f": "sleep 0"}
+    monkeypatch.setattr(cluster, "FETCH", 2.0)
+    works = {
+        "a": "sleep 0.5",
+        "g": "return 0.01",
+        "b": "die",
+        "c": "raise not a number",
+        "d": "hold 3",
+        "e": "sleep 0.5",
+        "f": "sleep 0",
+    }
     with dask.config.set({"distributed.scheduler.worker-ttl": "1s"}), cluster.client(2, "") as client:
         outcomes = dict(cluster.each(client, do, ((name, text.encode()) for name, text in works.items())))
     assert set(outcomes) == set(works)
@@ -117,10 +128,10 @@ def test_local_workers(listed, monkeypatch):
     assert isinstance(outcomes["c"], ValueError)
     assert outcomes["c"].args == ("not a number",)
     assert outcomes["c"].__notes__ == [f"on a worker on {socket.gethostname()}"]
-    good = [outcomes[name] for name in "adef"]
+    good = [outcomes[name] for name in "adefg"]
     assert {one.pop("CUDA_VISIBLE_DEVICES") for one in good} <= {"MIG-b1", "MIG-b2"}
     expected = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
-    assert good == [expected] * 4
+    assert good == [expected] * 5
 
 
 def test_each_local_worker_has_its_own_gpu_before_it_loads_keras(listed):
