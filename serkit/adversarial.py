@@ -319,7 +319,7 @@ class AlternatingTraining:
             if hasattr(labelled, "on_epoch_end"):
                 labelled.on_epoch_end()
             if kept.due:
-                kept.keep(vars(at) | {"noise": json.dumps(rng.bit_generator.state)})
+                kept.keep(vars(at) | {"noise": rng.bit_generator.state})
         self.set_state(at.best_state)
         return pd.DataFrame(at.rows)
 
@@ -329,7 +329,7 @@ class AlternatingTraining:
 
     def _gone_on(self, kept: dict, labelled: Any, unlabelled: Iterator, rng: np.random.Generator) -> "_Course":
         """Where a stopped training was; batches, noise and what learns are brought there."""
-        rng.bit_generator.state = json.loads(kept["noise"])
+        rng.bit_generator.state = kept["noise"]
         at = _Course(**{one.name: kept[one.name] for one in fields(_Course)})
         self.set_state(at.last_state)
         for _ in at.rows if hasattr(labelled, "on_epoch_end") else ():

@@ -58,7 +58,7 @@ def _here(tasks: dict[str, Work], fails: Callable[[str, dict], None]) -> Iterato
     while waiting or held:
         wait = not waiting
         key, tries = (waiting or held).popleft()
-        found = attempt(tasks[key], wait)
+        found = _attempt(functools.partial(tasks[key], wait))
         if found == BUSY:
             held.append((key, tries))
             continue
@@ -89,19 +89,11 @@ def _elsewhere(
             tasks = held
 
 
-def attempt(work: Work, wait: bool) -> str | dict | None:
-    """Try a run.
-
-    Args:
-        work: see `Work`.
-        wait: passed on to it.
-
-    Returns:
-        None when it is done, `BUSY`, or the record of its failure; "final" says whether another try is in vain.
-    """
+def _attempt(work: Callable[[], bool]) -> str | dict | None:
+    """Try a run: None when it is done, `BUSY`, or the record of its failure ("final": another try is in vain)."""
     with _last_lines() as lines:
         try:
-            return None if work(wait) else BUSY
+            return None if work() else BUSY
         except SerkitError as error:
             more = {"final": True, "nothing kept": files.nothing_can_be_kept(error)}
             return _record(str(error), traceback.format_exc(), lines) | more
@@ -110,7 +102,7 @@ def attempt(work: Work, wait: bool) -> str | dict | None:
 
 
 def _attempt_pickled(work: bytes) -> str | None:
-    """`attempt` on a worker.
+    """`_attempt` on a worker.
 
     Dask's scheduler may live in the notebook's process and unpickles what a task is given. A class of the notebook
     would thereby get its methods anew, with copies of the notebook's globals: bytes are left alone.
@@ -118,18 +110,14 @@ def _attempt_pickled(work: bytes) -> str | None:
     Raises:
         SerkitError: the run failed; its attribute ``record`` says how.
     """
-    found = attempt(functools.partial(_unpickled, work), True)
+    import cloudpickle
+
+    found = _attempt(lambda: cloudpickle.loads(work)())  # noqa: PLW0108  (what cannot be unpickled has failed too)
     if isinstance(found, dict):
         error = SerkitError(found["error"])
         error.record = found
         raise error
     return found
-
-
-def _unpickled(work: bytes, _: bool) -> bool:
-    import cloudpickle
-
-    return cloudpickle.loads(work)()
 
 
 def _record(error: str, trace: str, lines: Any, where: str = "") -> dict:

@@ -165,7 +165,7 @@ class Epochs(keras.callbacks.Callback):
 
     def _keep(self, **state: Any) -> None:
         values = [keras.ops.convert_to_numpy(variable.value) for variable in self._variables()]
-        others = [plain(one) for one in self._others]
+        others = [_plain(one) for one in self._others]
         self._training.keep({"rows": self.rows, "variables": values, "callbacks": others, **state})
 
     def _variables(self) -> list:
@@ -223,17 +223,15 @@ def _deep(value: Any, arrays: Any) -> Any:
 
 def _random() -> dict[str, Any]:
     """The states of the generators of Python and NumPy that belong to nobody."""
-    version, numbers, gauss = random.getstate()
-    return {"python": [version, list(numbers), gauss], "numpy": list(np.random.get_state(legacy=True))}  # noqa: NPY002
+    return {"python": random.getstate(), "numpy": np.random.get_state(legacy=True)}  # noqa: NPY002
 
 
 def _set_random(states: dict[str, Any]) -> None:
-    version, numbers, gauss = states["python"]
-    random.setstate((version, tuple(numbers), gauss))
-    np.random.set_state(tuple(states["numpy"]))  # noqa: NPY002
+    random.setstate(states["python"])
+    np.random.set_state(states["numpy"])  # noqa: NPY002
 
 
-def plain(owner: Any) -> dict[str, Any]:
+def _plain(owner: Any) -> dict[str, Any]:
     """What of an object's attributes can be kept: plain values, arrays, tensors, modules' functions, lists of these."""
     return {name: value for name, value in vars(owner).items() if name != "params" and _is_plain(value)}
 

@@ -305,10 +305,8 @@ def execute(
             return folder
         (folder / stamps.NAME).unlink(missing_ok=True)
         before = _changed(missing)
-        # Where no root is given the kernel takes the miniature, whatever the variable says.
-        variables = {f"SERKIT_{corpus.upper()}": ""} if corpus and not root else {}
         try:
-            with _kernels(key, variables, shown_by, f"; the notebook so far is {executed}"):
+            with _kernels(key, _miniature_alone(corpus, root), shown_by, f"; the notebook so far is {executed}"):
                 papermill.execute_notebook(
                     _path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
                 )
@@ -429,6 +427,44 @@ def _kernels(key: str, variables: dict[str, str], shown_by: Path | None, so_far:
                     os.environ[name] = value
 
 
+def _miniature_alone(corpus: str, root: str) -> dict[str, str]:
+    """The variable by which a kernel takes the miniature where no root is given, whatever the environment says."""
+    return {f"SERKIT_{corpus.upper()}": ""} if corpus and not root else {}
+
+
+def _run_studies(
+    paper: Paper, folder: Path, values: dict[str, Any], variables: dict[str, str], notes: Path, **options: Any
+) -> int:
+    """Execute a notebook up to its last study, in a folder that is thrown away and has the runs of another.
+
+    Args:
+        paper: whose notebook.
+        folder: of the results; its ``runs`` are looked at, and written to by a study that does any.
+        values: of the parameters.
+        variables: that the kernel has.
+        notes: see `planning.run_cells`.
+        options: further ones of it.
+
+    Returns:
+        Likewise.
+
+    Raises:
+        SerkitError: bad input, here or inside the notebook.
+    """
+    import nbformat
+    import papermill
+
+    with tempfile.TemporaryDirectory() as aside, _kernels(paper.key, variables, None):
+        if (folder / "runs").is_dir():
+            (Path(aside) / "runs").symlink_to(folder / "runs")
+        ready = Path(aside) / "notebook.ipynb"
+        papermill.execute_notebook(_path_of(paper), ready, {**values, "out": aside}, prepare_only=True)
+        try:
+            return planning.run_cells(nbformat.read(ready, as_version=4), Path(aside), notes, **options)
+        except SerkitError as error:
+            raise SerkitError(f"{paper.key}: {error}") from error
+
+
 def plan(
     key: str,
     path: Path,
@@ -459,24 +495,11 @@ def plan(
         SerkitError: bad input, here or inside the notebook.
         KeyboardInterrupt: interrupted.
     """
-    import nbformat
-    import papermill
-
     paper, corpus, root, folder, values = _prepared(key, corpus, root, profile, out, given)
     path = path.resolve()
     path.unlink(missing_ok=True)
-    variables = {"SERKIT_PLAN": str(path), "SERKIT_VERIFY": str(verify or "")}
-    variables |= {} if root else {f"SERKIT_{corpus.upper()}": ""}
-    with tempfile.TemporaryDirectory() as aside, _kernels(key, variables, None):
-        if (folder / "runs").is_dir():
-            (Path(aside) / "runs").symlink_to(folder / "runs")  # read, and not written
-        ready = Path(aside) / "notebook.ipynb"
-        papermill.execute_notebook(_path_of(paper), ready, {**values, "out": aside}, prepare_only=True)
-        try:
-            last = verifying.CELL if verify else planning.SIZE
-            planning.run_cells(nbformat.read(ready, as_version=4), Path(aside), path, last)
-        except SerkitError as error:
-            raise SerkitError(f"{key}: {error}") from error
+    variables = {"SERKIT_PLAN": str(path), "SERKIT_VERIFY": str(verify or ""), **_miniature_alone(corpus, root)}
+    _run_studies(paper, folder, values, variables, path, last=verifying.CELL if verify else planning.SIZE)
     return path
 
 
@@ -508,26 +531,13 @@ def do_share(
         SerkitError: bad input, here or inside the notebook: finished runs are kept.
         KeyboardInterrupt: interrupted; likewise.
     """
-    import nbformat
-    import papermill
-
     shards.parsed(share)
     paper, corpus, root, folder, values = _prepared(key, corpus, root, profile, out, given)
     (folder / "runs").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as aside:
         notes = Path(aside) / "notes.jsonl"
-        variables = {"SERKIT_SHARD": share, "SERKIT_SHARD_NOTES": str(notes)}
-        variables |= {f"SERKIT_{corpus.upper()}": ""} if corpus and not root else {}
-        with _kernels(key, variables, None):
-            (Path(aside) / "runs").symlink_to(folder / "runs")
-            ready = Path(aside) / "notebook.ipynb"
-            papermill.execute_notebook(_path_of(paper), ready, {**values, "out": aside}, prepare_only=True)
-            try:
-                waiting = planning.run_cells(
-                    nbformat.read(ready, as_version=4), Path(aside), notes, may_wait=shards.open_ends
-                )
-            except SerkitError as error:
-                raise SerkitError(f"{key}: {error}") from error
+        variables = {"SERKIT_SHARD": share, "SERKIT_SHARD_NOTES": str(notes), **_miniature_alone(corpus, root)}
+        waiting = _run_studies(paper, folder, values, variables, notes, may_wait=shards.open_ends)
         studies = shards.read(notes)
     for one in studies:
         if one["error"]:

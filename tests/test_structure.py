@@ -161,14 +161,13 @@ def test_fewer_public_names_than_before():
     # Studies on many machines, of which parts may fail or be stopped.
     new |= {
         "attempts.do_all",
-        "attempts.attempt",
         "files.locked",
         "files.nothing_can_be_kept",
         "notebooks.do_share",
         "study.missing",
     }
     new |= {f"shards.{name}" for name in ("active", "parsed", "share", "note", "read", "open_ends")}
-    new |= {f"checkpoints.{name}" for name in ("of_run", "plain", "Epochs", "Training")} | {"planning.note_stores"}
+    new |= {f"checkpoints.{name}" for name in ("of_run", "Epochs", "Training")} | {"planning.note_stores"}
     public = [
         f"{name}.{node.name}"
         for name, tree in modules().items()
