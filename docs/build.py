@@ -44,6 +44,7 @@ TERMS = (
     "[CC BY-NC-SA 4.0](https://creativecommons.org/licenses/by-nc-sa/4.0/): name its authors, not for commercial use, "
     "under the same terms. Sound of corpora that are lent to researchers only is nowhere on this site."
 )
+_FIRST_THEME = 'localStorage.getItem("theme") || "auto"'  # as furo has it
 
 
 @dataclass
@@ -110,7 +111,9 @@ def build(
     with tempfile.TemporaryDirectory() as temporary:
         source, made = Path(temporary) / "source", Path(temporary) / "site"
         shutil.copytree(HERE, source, ignore=shutil.ignore_patterns("__pycache__", "build.py"))
-        known = {key: paper for key, paper in (papers.PAPERS | papers.COMPANIONS).items() if keys is None or key in keys}
+        known = {
+            key: paper for key, paper in (papers.PAPERS | papers.COMPANIONS).items() if keys is None or key in keys
+        }
         _write_pages(source, known, _studies(executions, known), _modules() if modules is None else list(modules))
         options = ["-q", "--keep-going", "-d", str(Path(temporary) / "trees"), "-b", "html"]
         if sphinx([*options, str(source), str(made)]):
@@ -236,8 +239,8 @@ def _write_study(source: Path, study: _Study) -> None:
         notebook.cells.insert(1, nbformat.v4.new_markdown_cell("\n\n".join(["*Executed notebook.*", *about])))
         nbformat.write(notebook, page)
         return
-    about.insert(0, f"The executed notebook is not here; these are the committed tables and figures. "
-                    f"[The notebook without outputs](../../notebooks/{Path(study.paper.notebook).stem}.ipynb).")  # fmt: skip
+    without = f"[The notebook without outputs](../../notebooks/{Path(study.paper.notebook).stem}.ipynb)"
+    about.insert(0, f"The executed notebook is not here: these are committed tables and figures. {without}.")
     lines = [f"# {study.paper.key} on {study.name}", *about]
     figures = sorted((study.committed / "figures").glob("*.png"))
     tables = sorted((study.committed / "tables").glob("*.csv"))
@@ -314,8 +317,10 @@ def _write_paper(source: Path, paper: papers.Paper, studies: list[_Study]) -> No
         _made(source / "notebooks")
         shutil.copy2(ROOT / "notebooks" / paper.notebook, source / "notebooks")
         pages.append(f"the notebook, without outputs <../notebooks/{Path(paper.notebook).stem}>")
-        lines.append("Where no executed notebook was there when this site was built, there are the committed tables and "
-                     "figures, and the notebook without outputs.")  # fmt: skip
+        lines.append(
+            "Where no executed notebook was there when this site was built, there are committed tables and figures, "
+            "and the notebook without outputs."
+        )
     lines.append("```{toctree}\n:maxdepth: 1\n\n" + "\n".join(pages) + "\n```")
     (source / "papers" / f"{paper.key}.md").write_text("\n\n".join(lines), encoding="utf-8")
 
@@ -351,7 +356,12 @@ def _write_speech(source: Path) -> bool:
             soundfile.write(sounds / f"{one.id}.flac", signal, rate)
             row[one.speaker] = f'<audio controls preload="none" src="_static/speech/{one.id}.flac"></audio>'
         rows.append(row)
-    lines = ["# Listen", TERMS, f"Here is *{table['text'].iloc[0]}*, at 16 kHz.", _collect()._markdown(pd.DataFrame(rows))]
+    lines = [
+        "# Listen",
+        TERMS,
+        f"Here is *{table['text'].iloc[0]}*, at 16 kHz.",
+        _collect()._markdown(pd.DataFrame(rows)),
+    ]
     (source / "listen.md").write_text("\n\n".join(lines), encoding="utf-8")
     return True
 
@@ -371,7 +381,12 @@ def _write_reference(source: Path, modules: list[str]) -> None:
         (folder / f"{name}.rst").write_text(page, encoding="utf-8")
         listed.append(f"* {{py:mod}}`{name}`: {_first_line(name)}")
     toctree = "```{toctree}\n:hidden:\n\n" + "\n".join(modules) + "\n```"
-    text = ["# Reference", "From the docstrings; names with an underscore are nobody else's.", "\n".join(listed), toctree]
+    text = [
+        "# Reference",
+        "From the docstrings.",
+        "\n".join(listed),
+        toctree,
+    ]
     (folder / "index.md").write_text("\n\n".join(text), encoding="utf-8")
 
 
@@ -385,7 +400,7 @@ def _stay_light(site: Path) -> None:
     """Dark text on light, as the figures are, until a reader asks for another."""
     for path in site.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
-        path.write_text(text.replace('localStorage.getItem("theme") || "auto"', 'localStorage.getItem("theme") || "light"'))
+        path.write_text(text.replace(_FIRST_THEME, _FIRST_THEME.replace("auto", "light")), encoding="utf-8")
 
 
 class _Links(HTMLParser):
