@@ -270,7 +270,7 @@ class Results:
                 continue
             pair = models[better], models[worse]
             if len(study.missing(self.folder)):
-                pair = _whole_folds(*pair)
+                pair = whole_folds(*pair)
             if pair[0].empty:
                 continue
             for name, metric in measures.items():
@@ -691,8 +691,12 @@ def _sentence(one: dict, partly: bool = False) -> str:
     return f"{line}; {', '.join(counts)}{cited}{mark}."
 
 
-def _whole_folds(*tables: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
-    """Predictions of models in the folds of which each of them has all its seeds."""
+def whole_folds(*tables: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
+    """Of models' predictions those in the folds of which each model has all its seeds; others have lost runs.
+
+    Args:
+        tables: one a model, with columns fold and seed.
+    """
     whole = set(tables[0]["fold"])
     for table in tables:
         runs = table[["fold", "seed"]].drop_duplicates()
