@@ -84,7 +84,8 @@ def _elsewhere(
                     held[key] = tasks[key]
                     continue
                 if isinstance(found, Exception):
-                    fails(key, _told(getattr(found, "record", None) or _record(str(found), "", [], "on a worker"), 2))
+                    where = f"worker {getattr(found, 'where', 'unknown')}"
+                    fails(key, _told(getattr(found, "record", None) or _record(str(found), "", [], where), 2))
                 yield key, not isinstance(found, Exception)
             tasks = held
 

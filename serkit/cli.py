@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -428,13 +428,18 @@ def _do_shares(executions: list[tuple], shard: str) -> tuple[list[tuple], list[S
     """Do a share of the runs of some executions.
 
     Returns:
-        Those of which all runs are there, or have failed, so that tables can be made; and what failed in the others.
+        Those of which all runs are there, have failed, or which have none, so that tables can be made; and what failed
+        in the others.
     """
     from serkit import notebooks
+    from serkit.papers import COMPANIONS
 
     complete, failed = [], []
     for one in executions:
         key, corpus, root, profile, out, given = one
+        if key in COMPANIONS:  # no runs to share
+            complete.append(one)
+            continue
         title = f"{_title(key, corpus, root, profile)}: share {shard}"
         try:
             found = notebooks.do_share(key, shard, corpus, root, profile, out, **given)
@@ -457,31 +462,20 @@ def _do_shares(executions: list[tuple], shard: str) -> tuple[list[tuple], list[S
 
 def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
     """Print what executions will take: runs, minutes and disk of each study, and totals."""
-    import tempfile
-
     from tqdm import tqdm
 
-    from serkit import notebooks, planning
-    from serkit.papers import COMPANIONS
+    from serkit import planning
 
-    tables, failed = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        for key, corpus, root, profile, out, given in executions:
-            tqdm.write(f"{_title(key, corpus, root, profile)} ...")
-            if key in COMPANIONS:
-                tqdm.write("no study of its own: a minute or two\n")
-                continue
-            try:
-                path = notebooks.plan(key, Path(folder) / "plan.jsonl", corpus, root, profile, out, **given)
-                records = planning.read(path)
-            except SerkitError as error:
-                failed.append(str(error))
-                tqdm.write("failed\n")
-                continue
-            tables.append(planning.table(records))
-            tqdm.write(tables[-1].round(1).to_string(index=False))
-            said = [record["said"] for record in records if "said" in record]
-            tqdm.write("\n".join([*(f"full size: {text}; folds as here" for text in said), ""]))
+    tables = []
+
+    def show(path: Path) -> None:
+        records = planning.read(path)
+        tables.append(planning.table(records))
+        tqdm.write(tables[-1].round(1).to_string(index=False))
+        said = [record["said"] for record in records if "said" in record]
+        tqdm.write("\n".join([*(f"full size: {text}; folds as here" for text in said), ""]))
+
+    failed = _of_each(executions, show, "a minute or two")
     if tables:
         tqdm.write(planning.summary(tables, jobs, workers))
     if failed:
@@ -490,33 +484,55 @@ def _show_plan(executions: list[tuple], jobs: int, workers: int) -> None:
 
 def _verify(executions: list[tuple], count: int) -> None:
     """Train stored runs of each execution again, and print how they compare."""
-    import tempfile
-
     from tqdm import tqdm
 
-    from serkit import notebooks, verifying
-    from serkit.papers import COMPANIONS
+    from serkit import verifying
 
-    done, failed = [], []
-    with tempfile.TemporaryDirectory() as folder:
-        for key, corpus, root, profile, out, given in executions:
-            tqdm.write(f"{_title(key, corpus, root, profile)} ...")
-            if key in COMPANIONS:
-                tqdm.write("no study of its own: nothing to verify\n")
-                continue
-            try:
-                path = notebooks.plan(key, Path(folder) / "plan.jsonl", corpus, root, profile, out, count, **given)
-                done += (records := verifying.read(path))
-                tqdm.write(verifying.table(records).to_string(index=False) + "\n")
-            except SerkitError as error:
-                failed.append(str(error))
-                tqdm.write("failed\n")
+    done = []
+
+    def show(path: Path) -> None:
+        records = verifying.read(path)
+        done.extend(records)
+        tqdm.write(verifying.table(records).to_string(index=False) + "\n")
+
+    failed = _of_each(executions, show, "nothing to verify", count)
     try:
         verifying.judge(done)
     except SerkitError as error:
         failed.append(str(error))
     if failed:
         raise SerkitError("; ".join(failed))
+
+
+def _of_each(executions: list[tuple], show: Callable[[Path], None], instead: str, *verify: int) -> list[str]:
+    """Plan or verify each execution, and show its records; return the errors of those that fail.
+
+    Args:
+        executions: what to look at.
+        show: of a file of records.
+        instead: said of a notebook that has no study.
+        verify: how many runs, where they are verified.
+    """
+    import tempfile
+
+    from tqdm import tqdm
+
+    from serkit import notebooks
+    from serkit.papers import COMPANIONS
+
+    failed = []
+    with tempfile.TemporaryDirectory() as folder:
+        for key, corpus, root, profile, out, given in executions:
+            tqdm.write(f"{_title(key, corpus, root, profile)} ...")
+            if key in COMPANIONS:
+                tqdm.write(f"no study of its own: {instead}\n")
+                continue
+            try:
+                show(notebooks.plan(key, Path(folder) / "plan.jsonl", corpus, root, profile, out, *verify, **given))
+            except SerkitError as error:
+                failed.append(str(error))
+                tqdm.write("failed\n")
+    return failed
 
 
 def _title(key: str, corpus: str, root: str, profile: str) -> str:

@@ -34,6 +34,10 @@ GONE = (
     "the Dask scheduler is gone. What was finished is kept: start it and its workers anew, and then the same command "
     "again to go on"
 )
+NOBODY = (
+    "no worker takes work, for none is there or all are paused, short of memory: waiting for one (Ctrl-C ends, and "
+    "keeps what is finished)"
+)
 _CALLED_OFF = object()
 _one_at_a_time = threading.Lock()
 
@@ -101,7 +105,7 @@ def each(
     work of a worker that dies is done anew, until more have died over it than Dask's setting
     ``distributed.scheduler.allowed-failures`` says: 3, on local workers 1. A worker that leaves in order, since its
     time is over, has not died. A work that raises is done once more, on another worker if there is one. Workers may
-    come and go; while there is none, the progress display says so.
+    come and go; while there is none, or all are paused, the progress display says so.
 
     Args:
         client: as `client` yields it.
@@ -116,19 +120,19 @@ def each(
         SerkitError: the scheduler is gone, or no local worker starts any more.
     """
     hands = _Hands(client, do, works)
-    missing_since = None
+    since = None  # when no worker took work any more
     try:
         while hands.busy():
             willing, has = hands.workers()
             yield from hands.from_lost_workers(willing, has)
             hands.give_out(willing, has)
-            if missing_since is None and not has:
-                missing_since = time.monotonic()
-                progress.detail("no worker is there: waiting for one (Ctrl-C ends, and keeps what is finished)")
-            elif missing_since is not None and has:
-                missing_since = None
+            if since is None and not willing:
+                since = time.monotonic()
+                progress.detail(NOBODY)
+            elif since is not None and willing:
+                since = None
                 progress.detail("")
-            if missing_since is not None and client.cluster is not None and time.monotonic() > missing_since + patience:
+            if since is not None and not has and client.cluster is not None and time.monotonic() > since + patience:
                 raise SerkitError("no local worker process starts any more: try fewer --workers")
             yield from hands.finished()
     finally:
@@ -178,7 +182,7 @@ class _Hands:
             self.client.cancel([future])
             self.deaths[work.name] += not self.left_in_order(place)
             if self.deaths[work.name] > self.allowed:
-                yield work.name, _DiedError(self.deaths[work.name])
+                yield work.name, _DiedError(place, self.deaths[work.name])
             else:
                 self.again.insert(0, work)
 
@@ -213,7 +217,7 @@ class _Hands:
             wait(list(self.given), timeout=POLL, return_when="FIRST_COMPLETED")
         for future in [future for future in self.given if future.done()]:
             work, place = self.given.pop(future)
-            outcome = self.outcome(future)
+            outcome = self.outcome(future, place)
             future.release()
             if outcome is _CALLED_OFF:
                 self.again.append(work)
@@ -223,14 +227,14 @@ class _Hands:
             else:
                 yield work.name, outcome
 
-    def outcome(self, future) -> Any:
+    def outcome(self, future, place: str) -> Any:
         """What a work returned or raised; `_CALLED_OFF` if its worker or somebody else has taken that away."""
         from distributed import CancelledError, KilledWorker
 
         try:
             return future.result(timeout=FETCH)
         except KilledWorker:
-            return _DiedError(1)
+            return _DiedError(place, 1)
         except TimeoutError:  # the worker died after the work was done and before it could say what came of it
             self.client.cancel([future])
             return _CALLED_OFF
@@ -252,9 +256,10 @@ class _Hands:
 
 
 class _DiedError(SerkitError):
-    """Workers have died over a work."""
+    """Workers have died over a work, the last of them at `where`."""
 
-    def __init__(self, count: int):
+    def __init__(self, where: str, count: int):
+        self.where = where
         times = "once" if count == 1 else f"{count} times"
         super().__init__(f"its worker died {times} (killed, or out of memory?)")
 

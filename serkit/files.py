@@ -97,6 +97,13 @@ def locked(path: Path | str, wait: bool = True) -> Iterator[bool]:
             if wait:
                 print(f"waiting for another process that makes {path}", file=sys.stderr, flush=True)
                 lock.acquire(poll_interval=0.5)
+        except OSError as error:
+            if error.errno not in UNLOCKED:
+                raise
+            raise SerkitError(
+                f"the file system of {path} keeps no locks ({error.strerror}), by which processes leave work to one "
+                "another: mount it with flock, or name a folder elsewhere"
+            ) from error
     try:
         yield lock.is_locked
     finally:
@@ -123,11 +130,6 @@ def _plainly(path: Path) -> Iterator[None]:
             ) from error
         if error.errno in FORBIDDEN:
             raise SerkitError(f"{path} cannot be written: {error.strerror}; name a folder of your own") from error
-        if error.errno in UNLOCKED:
-            raise SerkitError(
-                f"the file system of {path} keeps no locks ({error.strerror}), by which processes leave work to one "
-                "another: mount it with flock, or name a folder elsewhere"
-            ) from error
         raise
 
 

@@ -304,7 +304,7 @@ def execute(
         if not again and stamps.holds(folder, made):  # another process has made them meanwhile
             return folder
         (folder / stamps.NAME).unlink(missing_ok=True)
-        before = _changed(missing)
+        before, earlier = _changed(missing), _tables_and_figures(folder)
         try:
             with _kernels(key, _miniature_alone(corpus, root), shown_by, f"; the notebook so far is {executed}"):
                 papermill.execute_notebook(
@@ -325,6 +325,8 @@ def execute(
         if _changed(missing) not in (None, before):
             raise SerkitError(f"{key}: {_lacking(missing)}; {folder} has the tables without them")
         _tidy(folder / "runs")
+        for path in (path for path, changed in _tables_and_figures(folder).items() if earlier.get(path) == changed):
+            path.unlink()  # of an earlier execution with other parameters
         stamps.write(folder, made)
     return folder
 
@@ -332,6 +334,11 @@ def execute(
 def _changed(path: Path) -> int | None:
     """When a file was written; None where there is none."""
     return path.stat().st_mtime_ns if path.is_file() else None
+
+
+def _tables_and_figures(folder: Path) -> dict[Path, int | None]:
+    """When each was written."""
+    return {path: _changed(path) for name in stamps.RESULTS for path in (folder / name).glob("*")}
 
 
 def _tidy(runs: Path) -> None:

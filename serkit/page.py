@@ -743,10 +743,13 @@ def _runs(one: _Execution) -> tuple[_Shown | None, _Shown | None, list[tuple[str
     for run in one.runs:
         spec, notes = _mapping(run.get("spec")), _mapping(run.get("notes"))
         simple = {name: value for name, value in notes.items() if isinstance(value, int | float | str)}
+        split = _mapping(run.get("split"))
+        sides = ", ".join(str(split[side]) for side in ("train", "validation", "test") if side in split)
         rows.append(
             {
                 **spec,
                 "seconds": run.get("seconds"),
+                "utterances (train, validation, test)": sides or None,
                 **{name: value for name, value in simple.items() if name not in spec},
                 "settings": letters[id(run)],
                 "finished": str(run.get("finished", ""))[:16].replace("T", " "),

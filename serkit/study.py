@@ -277,9 +277,7 @@ class Study:
         for (directory, _), records in _missing.items():
             for key in keys.keys() - gone if directory == self.directory else ():
                 records.pop(key, None)
-        return pd.DataFrame(
-            rows, columns=None if rows else [*(specs[0] if specs else []), "key", "seconds", "directory"]
-        )
+        return _table(rows, specs)
 
     def predictions(self, runs: pd.DataFrame) -> pd.DataFrame:
         """The predictions of all runs, one below the other, each row with its run's spec."""
@@ -377,8 +375,7 @@ class Study:
             else:
                 takes = {"seconds": 0.0, "grows": 0.0, "bytes": 0.0}
             planning.note(what=what, kind=kind, found=len(there), **{"to do": len(missing)}, **takes)
-        axes = list(specs[0]) if specs else []
-        return pd.DataFrame(rows, columns=None if rows else [*axes, "key", "seconds", "directory"])
+        return _table(rows, specs)
 
     def aside(self, spec: dict, folder: Path) -> Path:
         """Do a run, whether it is stored or not, and keep it in another folder; return its own in there."""
@@ -431,6 +428,11 @@ class Study:
                 text = {"id": str, "speaker": str, "label": str, "predicted": str}
                 tables.append(pd.read_csv(path, dtype=text).assign(**spec))
         return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
+
+
+def _table(rows: list[dict], specs: list[dict]) -> pd.DataFrame:
+    """The table of some runs; without any, it has its columns nevertheless."""
+    return pd.DataFrame(rows, columns=None if rows else [*(specs[0] if specs else []), "key", "seconds", "directory"])
 
 
 def _predicts(directory: Path) -> bool:

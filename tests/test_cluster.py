@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -125,6 +126,7 @@ def test_local_workers(listed, monkeypatch):
     assert set(outcomes) == set(works)
     assert str(outcomes["b"]) == "its worker died 2 times (killed, or out of memory?)"
     assert isinstance(outcomes["b"], SerkitError)
+    assert outcomes["b"].where.startswith("tcp://127.0.0.1:")
     assert isinstance(outcomes["c"], ValueError)
     assert outcomes["c"].args == ("not a number",)
     assert outcomes["c"].__notes__ == [f"on a worker on {socket.gethostname()}"]
@@ -189,6 +191,19 @@ def kill(process):
     process.wait()
 
 
+def test_workers_that_are_all_paused(monkeypatch):
+    """They were given up in silence: a study waited, and nobody knew for what."""
+    said = []
+    seen = iter([(["a"], {"a": []}), ([], {"a": []}), ([], {"a": []}), (["a"], {"a": []})])
+    monkeypatch.setattr(progress, "detail", said.append)
+    monkeypatch.setattr(cluster, "POLL", 0.0)
+    monkeypatch.setattr(cluster._Hands, "workers", lambda _: next(seen))
+    monkeypatch.setattr(cluster._Hands, "give_out", lambda *_: None)
+    with pytest.raises(RuntimeError, match="StopIteration"):  # when all was seen
+        list(cluster.each(SimpleNamespace(cluster=None, cancel=lambda _: None), do, [("w", b"")]))
+    assert said == [cluster.NOBODY, ""]
+
+
 def until(condition, seconds=60):
     deadline = time.monotonic() + seconds
     while not condition():
@@ -215,15 +230,14 @@ def test_a_cluster_survives_its_workers_and_says_that_its_scheduler_is_gone(tmp_
             until(lambda: marks[0].read_text().count("\n") == 2)
             kill(first)
             kill(second)
-            until(lambda: said)
-            assert said[0].startswith("no worker is there: waiting for one")
+            until(lambda: said[-1:] == [cluster.NOBODY])
             started.workers(2)
             for path in marks:
                 path.with_suffix(".go").touch()
             follow.join(60)
             assert sorted(name for name, _ in outcomes) == [path.name for path in marks]
             assert all(isinstance(outcome, dict) for _, outcome in outcomes), "nothing is blamed"
-            assert said[1] == "", "the line goes when a worker has come"
+            assert said[-1] == "", "the line goes when a worker has come"
             rest = cluster.each(client, do, [("a", b"sleep 0"), ("b", b"sleep 0"), ("c", b"sleep 60")])
             assert {next(rest)[0], next(rest)[0]} == {"a", "b"}
             kill(started.scheduler)

@@ -3,7 +3,10 @@
 import contextlib
 import json
 import random
+import runpy
 import subprocess
+import sys
+import time
 
 import killed
 import numpy as np
@@ -86,13 +89,18 @@ def test_a_clock_that_jumps(tmp_path, monkeypatch):
         assert checkpoints.Training().due
 
 
-def test_a_study_that_is_killed_again_and_again_gives_the_same_tables(tmp_path):
+def test_a_study_that_is_killed_again_and_again_gives_the_same_tables(tmp_path, monkeypatch):
     """``python tests/killed.py`` kills 30 studies, also before anything is finished."""
     moments = random.Random(1)
     deaths = [(who, moments.uniform(0, 0.2), workers) for who, workers in (("everything", 2), ("coordinator", 1))]
     deaths.append(("worker", moments.uniform(0, 0.2), 2))
-    whole, _ = killed.undisturbed(tmp_path / "whole")
+    script = tmp_path / "study.py"
+    script.write_text(killed.STUDY)
+    monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / "whole"), "1"])
+    monkeypatch.setattr(time, "sleep", lambda _: None)
+    runpy.run_path(str(script), run_name="__main__")
+    monkeypatch.undo()
     finished, found = killed.disturbed(tmp_path / "study", deaths, begun=True)
     assert 0 < finished[0] < finished[1] <= finished[2] <= killed.RUNS
-    assert found == whole
+    assert found == killed.tables(tmp_path / "whole")
     assert set(found) == {"predictions.csv", "histories.csv"}

@@ -136,6 +136,21 @@ def test_a_lock_is_held_by_one_and_survives_a_dead_holder(tmp_path, monkeypatch,
     assert not list(tmp_path.iterdir())
 
 
+def test_a_lock_where_the_file_system_has_none(tmp_path, monkeypatch):
+    import fcntl
+
+    def refused(*_):
+        raise OSError(errno.ENOLCK, "no locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    with (
+        pytest.raises(SerkitError, match=r"the file system of .*run keeps no locks \(no locks available\)") as found,
+        files.locked(tmp_path / "run"),
+    ):
+        raise AssertionError("nobody has it")
+    assert files.nothing_can_be_kept(found.value)
+
+
 def test_a_lock_where_nothing_may_be_written(tmp_path, monkeypatch):
     def refused(*_, **__):
         raise OSError(errno.EROFS, "Read-only file system")

@@ -36,7 +36,7 @@ def contents(folder):
 def test_numbers_do_not_depend_on_what_runs_beside_and_one_that_fails_leaves_the_others_alone(tmp_path):
     alone, beside = tmp_path / "one", tmp_path / "two"
     cheavd = execution(beside)
-    other = execution(tmp_path / "three")
+    other = ("papers_by_numbers", "", "", "smoke", str(tmp_path / "three"), {})
     nowhere = ("li2018", "iemocap", "/nowhere", "smoke", str(beside), {})
     events = list(jobs.execute_all([cheavd, other, nowhere], 2))
     assert [outcome is None for _, outcome in events[:2]] == [True, True], "both have begun before one ends"
@@ -44,7 +44,7 @@ def test_numbers_do_not_depend_on_what_runs_beside_and_one_that_fails_leaves_the
     assert "there is no /nowhere" in str(outcomes[nowhere[1:5]])
     assert outcomes[cheavd[1:5]] == beside / "cheavd-miniature" / "li2018"
     check_outputs(outcomes[cheavd[1:5]])
-    assert outcomes[other[1:5]] == tmp_path / "three" / "cheavd-miniature" / "li2018"
+    assert outcomes[other[1:5]] == tmp_path / "three" / "papers_by_numbers"
     *_, given = cheavd
     ended = notebooks.execute("li2018", corpus="cheavd", profile="smoke", out=alone, workers=2, **given)
     first, second = contents(ended), contents(outcomes[cheavd[1:5]])

@@ -97,6 +97,7 @@ def tree(tmp_path):
             "seconds": 30.0, "finished": "2026-11-21T21:15:39+00:00", "peak_memory_mib": 1935, "backend": "tensorflow",
             "versions": {"serkit": "0.1.0", "keras": "3.15.1" if key == "aa" else "3.14.0"}, "device": "a device",
             "python": "3.11.7", "threads": 1, "linear algebra": ["openblas 0.3.31 SkylakeX"],
+            "split": {"name": "a", "train": 90, "validation": 10, "test": 20, "fingerprint": "x"},
         }  # fmt: skip
         files.write_json(folder / "runs" / key / "run.json", record)
     files.write_text(folder / "command.txt", "serkit reproduce li2018 --set 'x=<i>'\n")
@@ -210,6 +211,7 @@ def test_runs_with_what_they_were_made_of(tree):
     ):
         assert said in shown
     runs, settings, parameters = (details.table for details in parsed.select(".folded details")[:3])
+    assert {row["utterances (train, validation, test)"] for row in rows_of(runs)} == {"90, 10, 20"}
     assert [(row["fold"], row["in the tables"], row["settings"]) for row in rows_of(runs)] == [
         ("fold aa", "yes", "a"),
         ("fold bb", "", "b"),

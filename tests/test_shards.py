@@ -115,6 +115,15 @@ def test_the_command_makes_tables_when_all_is_there(monkeypatch):
     )
 
 
+def test_a_notebook_without_a_study_is_executed_as_it_is(monkeypatch):
+    executed = []
+    monkeypatch.setattr("serkit.jobs.execute_all", lambda executions, *_: executed.extend(executions) or iter(()))
+    given = ["reproduce", "papers_by_numbers", "--profile", "smoke", "--shard", "1/2"]
+    result = CliRunner().invoke(cli.main, given, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert [one[0] for one in executed] == ["papers_by_numbers"]
+
+
 @pytest.mark.parametrize("other", [["--plan"], ["--scheduler", "tcp://x:1"]])
 def test_what_a_share_does_not_go_with(other):
     result = CliRunner().invoke(cli.main, ["reproduce", "li2018", "--profile", "smoke", "--shard", "1/2", *other])

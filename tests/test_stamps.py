@@ -103,6 +103,22 @@ def test_the_commit_is_named_where_there_is_one(tmp_path, monkeypatch):
     assert stamps.source() == f"{plain}, commit 1a2b"
 
 
+def test_tables_and_figures_that_an_execution_does_not_make_are_gone_after_it(tmp_path, monkeypatch):
+    made = []
+
+    def execute_notebook(source, executed, values, **options):
+        for name in made:
+            files.write_text(Path(executed).parent / name, "a,b\n")
+        Path(executed).write_text(Path(source).read_text(encoding="utf-8"), encoding="utf-8")
+
+    monkeypatch.setattr("papermill.execute_notebook", execute_notebook)
+    for made in (["tables/a.csv", "figures/a.png", "tables/b.csv"], ["tables/b.csv"]):
+        folder = notebooks.execute("li2018", profile="smoke", out=tmp_path, again=True)
+        (folder / "runs" / "abc").mkdir(parents=True, exist_ok=True)
+        assert {str(path.relative_to(folder)) for path in folder.glob("*s/*.*")} == set(made)
+    assert (folder / "runs" / "abc").is_dir()
+
+
 def test_execute_does_nothing_where_the_stamp_holds(tmp_path, monkeypatch):
     ran = []
 
