@@ -14,6 +14,7 @@ the length.
 
 import contextlib
 import copy
+import json
 import os
 import shutil
 import subprocess
@@ -274,8 +275,10 @@ class Model:
         one, name = self.manifest, self.manifest["corpus"]["name"]
         said = ["It was trained on a miniature: synthetic speech, written by a program. Its answers mean nothing."]
         if not one["corpus"]["miniature"]:
-            heard = f"It has heard {HEARD.get(name, one['corpus']['title'])}, and nothing else"
-            said = [f"{heard}: {STRANGE}"]
+            heard = one["corpus"].get("made of") or HEARD.get(name, one["corpus"]["title"])
+            said = [f"It has heard {heard}, and nothing else: {STRANGE}"]
+        if one["corpus"]["note"]:
+            said.append(f"Nobody rated what it learnt: {one['corpus']['note']}.")
         if self._columns:
             said.append(ALWAYS)
         elif delay := one.get("delay"):
@@ -808,12 +811,16 @@ def facts_of(results: Any, proposed: Sequence[str]) -> dict:
         results: `serkit.report.Results`.
         proposed: the paper's own models, by its names.
     """
-    from serkit.corpora import module
+    from serkit.corpora import proxy
 
     paper, speech = results.paper, results.corpus
-    own = module(speech.name)
     corpus = {"name": speech.name, "title": speech.title, "miniature": speech.miniature, "citation": speech.citation}
-    corpus |= {"licence": own.LICENCE, "redistributable": own.REDISTRIBUTABLE, "note": results.note}
+    corpus |= {"licence": speech.licence, "redistributable": speech.redistributable, "note": results.note}
+    root = Path(speech.root)
+    marker = (root.parent if root.is_file() else root) / proxy.MARKER
+    if marker.is_file():  # which says what it was made of
+        made_of = json.loads(marker.read_text(encoding="utf-8"))
+        corpus |= {"made of": made_of["source"], "licence": made_of["licence"]}
     about = {"key": paper.key, "title": paper.title, "authors": paper.authors, "venue": paper.venue}
     return {"paper": about, "corpus": corpus, "proposed": list(proposed), "scores": []}
 

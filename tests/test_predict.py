@@ -45,7 +45,7 @@ FRAMES = {
 
 
 def manifest_of(recipe, model="GAP", key="li2018", corpus="ravdess", miniature=False, scores=(), **spec):
-    about = {"name": corpus, "title": "A corpus", "miniature": miniature, "licence": "CC BY-NC-SA 4.0"}
+    about = {"name": corpus, "title": "A corpus", "miniature": miniature, "licence": "CC BY-NC-SA 4.0", "note": ""}
     return {
         "paper": {"key": key},
         "corpus": about,
