@@ -233,17 +233,19 @@ def readme(rows: list[dict]) -> str:
             for score in one["scores"]
         ]
         which = ", ".join([one["model"], *(str(one["spec"][axis]) for axis in ("fold", "seed") if axis in one["spec"])])
-        lines.append(
-            f"| {row['file']} | {HEADS[one['paper']['key']]} | {which} | {'; '.join(shown)} | {row['bytes'] / 1000:.0f} |"
-        )
+        cells = [row["file"], HEADS[one["paper"]["key"]], which, "; ".join(shown), f"{row['bytes'] / 1000:.0f}"]
+        lines.append(f"| {' | '.join(cells)} |")
     lines += ["", "Scores are of that fold and seed alone; `results/` of the repository has all folds, with intervals."]
     tried_rows = [row["off"] for row in rows if row["off"] is not None]
     if tried_rows:
         said = f"{len(tried_rows)} of {len(rows)} files were tried on utterances that their runs tested"
         lines += [f"{said}: the largest difference from the stored numbers is {max(tried_rows):.1g}."]
     lines += ["", "## What they cannot know", ""]
-    caveats = [f"{row['file']}: {said}" for row in rows for said in _caveats(row)]
-    lines += [f"* {said}" for said in caveats]
+    caveats: dict[str, list[str]] = {}
+    for row in rows:
+        for said in _caveats(row):
+            caveats.setdefault(said, []).append(row["file"])
+    lines += [f"* {said} ({', '.join(whose) if len(whose) < len(rows) else 'all'})" for said, whose in caveats.items()]
     lines += ["", "## Licence", ""]
     for corpus in {row["manifest"]["corpus"]["title"]: row["manifest"]["corpus"] for row in rows}.values():
         said = f"* Trained on {corpus['title']}, {corpus['licence']}.{_limits(corpus['licence'])}"

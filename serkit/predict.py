@@ -57,6 +57,10 @@ STRANGE = "another language, accent, age, microphone or room is strange to it, a
 ALWAYS = (
     "It always answers with one of its labels, for a cough, music or noise too; its probabilities are not calibrated."
 )
+LATE = (
+    "Its values are on the scale of the corpus' labels and as late as those: raters take seconds to react, and nothing "
+    "is shifted back."
+)
 WITHOUT_SPEAKER = (
     "It was trained on frames scaled by what each speaker's recordings have in common; without --speaker it takes each "
     "recording for all that its speaker ever said, which costs accuracy."
@@ -281,8 +285,8 @@ class Model:
             said.append(f"Nobody rated what it learnt: {one['corpus']['note']}.")
         if self._columns:
             said.append(ALWAYS)
-        elif delay := one.get("delay"):
-            said.append(delay)
+        else:
+            said.append(LATE)
         reached = []
         for score in one["scores"]:
             digits, unit = (1, " %") if score["unit"] == "%" else (2, "")

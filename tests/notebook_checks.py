@@ -7,6 +7,7 @@ tests' own process (`in_this_process`), where a plan and what it plans compile o
 import ast
 import contextlib
 import functools
+import importlib.util
 import json
 import re
 import shlex
@@ -371,6 +372,16 @@ def check_a_failed_run(whole: Path, tmp_path: Path, key: str, corpus: str, model
     assert not (folder / "made_of.json").exists()
 
 
+@functools.cache
+def script(name: str) -> types.ModuleType:
+    """A script beside the results."""
+    path = Path(__file__).parents[1] / "results" / f"{name}.py"
+    specification = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
 def check_that_models_answer(folder: Path, corpus: str, models: int, **at_once) -> None:
     """Every kept network answers a tested utterance as its run did, by nothing but its file and the recording.
 
@@ -382,7 +393,7 @@ def check_that_models_answer(folder: Path, corpus: str, models: int, **at_once) 
     """
     speech = corpora.load(corpus, miniatures.ensure(corpus))
     table, words = (speech.recordings if corpus == "recola" else speech.utterances).set_index("id"), speech.words()
-    seen, measured = set(), {}
+    parameters, seen, measured = script("release").parameters_of(folder), set(), {}
     for path in sorted(folder.glob("runs/*/model.keras")):
         model = predict.load(path)
         kind = (model.manifest["model"], str(model.manifest["spec"].get("dimension")))
@@ -390,6 +401,9 @@ def check_that_models_answer(folder: Path, corpus: str, models: int, **at_once) 
             continue
         seen.add(kind)
         stored = pd.read_csv(path.with_name("predictions.csv"), dtype={"id": str})
+        if (key := folder.name) != "chang2017" and kind[0] != "DNN":  # as a release says it of older networks
+            said = script("release").recipe_of(key, parameters, model.manifest["spec"], list(stored))
+            assert said == model.manifest["recipe"], kind
         name = stored["id"].iloc[-1]
         own = stored[stored["id"] == name]
         if model._by_speaker:

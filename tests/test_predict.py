@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 import soundfile
 from click.testing import CliRunner
+from notebook_checks import script
 
-from serkit import audio, features, modelfiles, predict
+from serkit import audio, features, files, modelfiles, predict
 from serkit.batches import segment_starts
 from serkit.cli import main
 from serkit.errors import SerkitError
@@ -46,6 +47,7 @@ FRAMES = {
 
 def manifest_of(recipe, model="GAP", key="li2018", corpus="ravdess", miniature=False, scores=(), **spec):
     about = {"name": corpus, "title": "A corpus", "miniature": miniature, "licence": "CC BY-NC-SA 4.0", "note": ""}
+    about["citation"] = ""
     return {
         "paper": {"key": key},
         "corpus": about,
@@ -344,8 +346,8 @@ def test_on_the_command_line(path, tmp_path):
     audio.write(tmp_path / "one.wav", speech(3), RATE)
     audio.write(tmp_path / "two.wav", speech(40), RATE)
     (tmp_path / "three.wav").write_text("no sound")
-    files = [str(tmp_path / f"{name}.wav") for name in ("one", "two", "three")]
-    done = CliRunner().invoke(main, ["predict", str(path), *files, "--plot", str(tmp_path / "pictures")])
+    given = [str(tmp_path / f"{name}.wav") for name in ("one", "two", "three")]
+    done = CliRunner().invoke(main, ["predict", str(path), *given, "--plot", str(tmp_path / "pictures")])
     assert done.exit_code == 1, "of one of three"
     assert "Error: cannot read" in done.stderr
     assert f"li2018, GAP: trained on ravdess, fold 1, seed 0 ({path})" in done.stdout
@@ -354,7 +356,7 @@ def test_on_the_command_line(path, tmp_path):
     assert "answered in 2 windows of 20.0 s" in done.stdout
     assert "another language" in done.stdout
     assert sorted(one.name for one in (tmp_path / "pictures").iterdir()) == ["one.png", "two.png"]
-    done = CliRunner().invoke(main, ["predict", str(path), *files[:2], "--json", "--window", "10"])
+    done = CliRunner().invoke(main, ["predict", str(path), *given[:2], "--json", "--window", "10"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     assert told["model"][0]["recipe"] == PIECES
@@ -363,7 +365,7 @@ def test_on_the_command_line(path, tmp_path):
     assert sum(one["probabilities"].values()) == pytest.approx(1, abs=1e-5)
     assert one["answer"]["emotion"] in LABELS
     assert len(two["windows"]) == 4
-    done = CliRunner().invoke(main, ["predict", str(path), *files[:2], "--plot", str(tmp_path / "one.png")])
+    done = CliRunner().invoke(main, ["predict", str(path), *given[:2], "--plot", str(tmp_path / "one.png")])
     assert "one picture for 2 recordings: name a folder" in done.stderr
 
 
@@ -392,3 +394,29 @@ def test_accuracies_of_each_side():
     found = {(one["side"], one["measure"]): one["value"] for one in predict.accuracies(table)}
     assert found == {("validation", "UA"): 100, ("validation", "WA"): 100, ("test", "UA"): 75, ("test", "WA"): 66.67}
     assert {one["side"] for one in predict.accuracies(table.drop(columns="side"))} == {"test"}
+
+
+def test_a_release_has_hashes_scores_and_licences(tmp_path, monkeypatch, capsys):
+    reached = [{"side": "test", "measure": "UA", "value": 61.25, "unit": "%"}]
+    write(tmp_path / "ravdess" / "li2018" / "runs" / "a" / "model.keras", scores=reached)
+    write(
+        tmp_path / "mine" / "khorram2017" / "runs" / "b" / "model.keras", FRAMES, key="khorram2017", corpus="continuous"
+    )
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(tmp_path / "older.keras")
+    (tmp_path / "ravdess" / "tao2018" / "runs" / "c").mkdir(parents=True)
+    shutil.move(tmp_path / "older.keras", tmp_path / "ravdess" / "tao2018" / "runs" / "c" / "model.keras")
+    folders = [str(tmp_path / name) for name in ("ravdess/li2018", "mine/khorram2017", "ravdess/tao2018")]
+    monkeypatch.setattr("sys.argv", ["release.py", str(tmp_path / "out"), *folders])
+    with pytest.raises(SystemExit, match="is of an older serkit: give --corpus ravdess=ROOT"):
+        script("release").main()
+    made = ["khorram2017-mine-arousal.keras", "li2018-ravdess.keras"]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.keras")) == made
+    for line in (tmp_path / "out" / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert files.sha256(tmp_path / "out" / name) == digest
+    assert predict.load(tmp_path / "out" / made[1])(speech(2), RATE).overall.sum() == pytest.approx(1)
+    said = (tmp_path / "out" / "README.md").read_text()
+    assert "**No commercial use**" in said
+    assert "UA 61.25 % (test)" in said
+    assert "24 actors of North America" in said
+    assert capsys.readouterr().out.count("not tried") == 2
