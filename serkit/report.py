@@ -243,7 +243,8 @@ class Results:
     ) -> pd.DataFrame:
         """Compare models as the paper does; add the comparisons to ``comparisons.csv`` and return them.
 
-        Called several times, it adds to the file; the same comparison made again takes the earlier one's place.
+        Called several times, it adds to the file; the same comparison made again takes the earlier one's place. Where
+        runs failed, two models are compared in the folds of which both have all their seeds; without such, not at all.
 
         Args:
             predictions: of all runs; columns model, speaker, seed, fold and `columns`.
@@ -267,12 +268,16 @@ class Results:
         for better, worse in pairs:
             if better not in models or worse not in models:
                 continue
+            pair = models[better], models[worse]
+            if len(study.missing(self.folder)):
+                pair = whole_folds(*pair)
+            if pair[0].empty:
+                continue
             for name, metric in measures.items():
                 cells = [(rows.get(model, model), name) for model in (better, worse)]
                 numbers = [printed["value"].get(cell, np.nan) for cell in cells]
                 cited = made_by == "paper" and "cited" in [printed["origin"].get(cell) for cell in cells]
                 published = numbers[0] - numbers[1]
-                pair = models[better], models[worse]
                 measured = statistics.paired_difference(*pair, metric, pooled=pooled, columns=columns)
                 expected = published if np.isfinite(published) else -1.0 if metric in _LOWER_IS_BETTER else 1.0
                 found, why = statistics.verdict(expected, measured)
@@ -684,6 +689,20 @@ def _sentence(one: dict, partly: bool = False) -> str:
     cited = "; one of the paper's two numbers is earlier work's" if one["made_by"] == "paper, cited" else ""
     mark = f"; not comparable: {one['why_not']}" if partly and not one["comparable"] and not cited else ""
     return f"{line}; {', '.join(counts)}{cited}{mark}."
+
+
+def whole_folds(*tables: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
+    """Of models' predictions those in the folds of which each model has all its seeds; others have lost runs.
+
+    Args:
+        tables: one a model, with columns fold and seed.
+    """
+    whole = set(tables[0]["fold"])
+    for table in tables:
+        runs = table[["fold", "seed"]].drop_duplicates()
+        counts = runs.groupby("fold").size()
+        whole &= set(counts.index[counts == runs["seed"].nunique(dropna=False)])
+    return tuple(table[table["fold"].isin(whole)] for table in tables)
 
 
 def _in_both(counts: tuple[int, int]) -> int | str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import audio, metrics, papers, report
+from serkit import audio, metrics, papers, report, study
 from serkit.errors import SerkitError
 
 PAPER_SETTINGS = {
@@ -473,6 +473,22 @@ def test_the_seeds_of_both_models_are_told_where_one_has_fewer(tmp_path, ten_spe
     result.comparisons(fewer, [PAIR], {"WA": metrics.wa})
     assert saved(tmp_path, "comparisons")["seeds"].tolist() == ["2 and 1"]
     assert "; 10 speakers, 2 and 1 seeds." in result.findings().data
+
+
+def test_where_runs_failed_whole_folds_are_compared(tmp_path, ten_speakers, monkeypatch):
+    folds = sorted(ten_speakers["fold"].unique())
+    of_first = ten_speakers["model"] == PAIR[0]
+    lost = ten_speakers[~(of_first & (ten_speakers["fold"] == folds[0]) & (ten_speakers["seed"] == 1))]
+    lost = lost[~((lost["model"] == PAIR[1]) & (lost["fold"] == folds[1]))]
+    with pytest.raises(SerkitError, match="different speakers: compare them on the same folds"):
+        results(tmp_path).comparisons(lost, [PAIR])
+    gone = pd.DataFrame({"run": ["x"], "error": ["y"], "record": ["z"]})
+    monkeypatch.setattr(study, "missing", lambda _: gone)
+    results(tmp_path).comparisons(lost, [PAIR], {"WA": metrics.wa})
+    found = saved(tmp_path, "comparisons").iloc[0]
+    assert found["speakers"] == 10 - ten_speakers.loc[ten_speakers["fold"].isin(folds[:2]), "speaker"].nunique()
+    results(tmp_path).comparisons(ten_speakers[of_first == (ten_speakers["fold"] == folds[0])], [PAIR])
+    assert saved(tmp_path, "comparisons").empty
 
 
 def test_the_opposite_and_too_few_speakers(tmp_path, ten_speakers, predictions):

@@ -169,6 +169,7 @@ def test_fewer_public_names_than_before():
         "files.locked",
         "files.nothing_can_be_kept",
         "notebooks.do_share",
+        "report.whole_folds",
         "study.missing",
     }
     new |= {f"shards.{name}" for name in ("active", "parsed", "share", "note", "read", "open_ends")}
