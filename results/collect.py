@@ -6,25 +6,30 @@ they are. ``STORE/<corpus>/<paper>`` becomes ``results/<corpus>/<paper>``, and a
 name: ``STORE/lowest/ravdess/li2018`` becomes ``results/ravdess/li2018_lowest``. With ``continuous:ravdess-proxy`` among
 the arguments, a corpus is given another name.
 
-``python results/collect.py`` alone writes the tables between ``<!-- NAME -->`` and ``<!-- end -->`` in README.md and
-results/README.md, and codecheck.yml, which names every file of the results with its digest. No number there is typed by
-hand.
+``python results/collect.py`` alone writes the tables between ``<!-- NAME -->`` and ``<!-- end -->`` in README.md,
+results/README.md, what stands beside it, and docs/, and codecheck.yml, which names every file of the results with its
+digest. A measured number within a sentence stands between ``<!-- FILE | ROW | COLUMN | FORMAT -->`` and ``<!-- / -->``,
+and is written anew as well (`value`). No number there is typed by hand; `typed` finds those that are.
 """
 
 import re
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 import yaml
 from sklearn.metrics import balanced_accuracy_score
 
-from serkit import files, stamps
+from serkit import files, papers, stamps
+from serkit.errors import SerkitError, one_of
 
 HERE = Path(__file__).parent
 KEPT = set(stamps.RESULTS + stamps.SINGLE) - {"notebook.ipynb"}
-READMES = (HERE / "README.md", HERE.parent / "README.md")
+READMES = (HERE / "README.md", HERE / "ravdess" / "experiments.md", HERE.parent / "README.md")
+READMES += tuple(sorted((HERE.parent / "docs").glob("*.md")))
+CITED = Path(papers.__file__).parent / "cited.csv"  # what others have published
 FIVE = "Accuracy (5 class)"  # unweighted, as chang2017 names it
 KINDS = {"classes": "UA pooled", "ratings": "measure", "trajectories": "CCC"}  # by a column of their scores
 READ_BY = ("MAF", "UA", FIVE, "dev CCC")  # one measure a paper
@@ -287,19 +292,100 @@ def verdicts() -> str:
 
 
 BLOCKS = {"studies": list_of_studies, "summary": summary, "verdicts": verdicts}
+_BLOCK = re.compile(r"<!-- (?P<name>[\w-]+(?:/\w+)*) -->\n.*?<!-- end -->", re.DOTALL)
+_VALUE = re.compile(r"<!-- (?P<origin>[^|>]+\|[^>]+) -->.*?<!-- / -->", re.DOTALL)
 
 
 def filled(text: str) -> str:
-    """A README's text with its tables written anew."""
+    """A README's text with its tables, and the numbers in its sentences, written anew."""
 
     def block(found: re.Match) -> str:
         name = found["name"]
-        inside = BLOCKS[name]() if name in BLOCKS else scores_of(HERE / name)
+        if name in BLOCKS:
+            inside = BLOCKS[name]()
+        elif (path := HERE / f"{name}.csv").is_file():
+            inside = _markdown(pd.read_csv(path, dtype=str, keep_default_na=False))
+        else:
+            inside = scores_of(HERE / name)
         return f"<!-- {name} -->\n{inside}\n<!-- end -->"
 
-    return re.sub(
-        r"<!-- (?P<name>studies|summary|verdicts|[\w-]+/\w+) -->\n.*?<!-- end -->", block, text, flags=re.DOTALL
-    )
+    def number(found: re.Match) -> str:
+        return f"<!-- {found['origin']} -->{value(found['origin'])}<!-- / -->"
+
+    return _VALUE.sub(number, _BLOCK.sub(block, text))
+
+
+def value(origin: str) -> str:
+    """A number of a table of the results, as a sentence has it.
+
+    Args:
+        origin: "FILE | COLUMN=VALUE | ... | COLUMN | FORMAT": the table (``ravdess/li2018/scores``, or ``timings``, or
+            ``cited`` for what others have published), what its one row has in some columns, the column of the number,
+            and how it is written: so many digits after the point, with a + in front for one with its sign, without a
+            "-" for a size alone; "time" for seconds. Without a format the number stands as it does in the file.
+
+    Raises:
+        SerkitError: there is no such file or column, or not one such row.
+
+    >>> value("ravdess/zhao2018/scores | model=majority class | UA pooled | 1")
+    '12.5'
+    """
+    name, *parts = (part.strip() for part in origin.split("|"))
+    path = table_of(name)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    while parts and "=" in parts[0]:
+        column, wanted = parts.pop(0).split("=", 1)
+        table = table[table[one_of(column, table.columns, f"column of {path}")] == wanted]
+    column, kind = (*parts, "")[:2]
+    cells = table[one_of(column, table.columns, f"column of {path}")]
+    if len(cells) != 1:
+        raise SerkitError(f"{len(cells)} rows of {path} are meant by {origin!r}: one is needed")
+    found = cells.iloc[0]
+    if kind == "time":
+        return _time(float(found))
+    return f"{abs(float(found)) if '-' in kind else float(found):{'+' * ('+' in kind)}.{kind[-1]}f}" if kind else found
+
+
+def table_of(name: str) -> Path:
+    """The file that a number's origin names.
+
+    Raises:
+        SerkitError: there is none.
+    """
+    folder, _, last = name.rpartition("/")
+    places = (HERE / f"{name}.csv", HERE / folder / "tables" / f"{last}.csv", CITED.parent / f"{name}.csv")
+    if path := next((path for path in places if path.is_file()), None):
+        return path
+    raise SerkitError(f"there is no table {name!r} among the results")
+
+
+def _time(seconds: float) -> str:
+    """Seconds in words: 1 min 17 s."""
+    minutes, rest = divmod(round(seconds), 60)
+    return (f"{minutes} min {rest} s" if rest else f"{minutes} min") if minutes else f"{seconds:g} s"
+
+
+_NUMBER = r"\d+(?:\.\d+)?"
+_UNITS = r"s|min|minutes?|hours?|days?|weeks?|points?|times|[kMG]i?B|GiB"
+_TYPED = re.compile(rf"(?<![\w.]){_NUMBER}(?= ?%| (?:{_UNITS})\b)|(?<![\w.])\d+\.\d+(?!\.?\w)|(?<![\w.])\.\d+")
+_NO_SENTENCE = re.compile(r"```.*?```|`[^`]*`|\]\([^)]*\)|<!--.*?-->|https?:\S+|^    .*?$", re.DOTALL | re.MULTILINE)
+
+
+def typed(text: str, allowed: Iterable[str] = ()) -> list[str]:
+    """Numbers of a README that look measured and come from nowhere, each with the words around it.
+
+    These are decimals, percentages, and whole numbers of seconds, hours, points, times or bytes. Tables and numbers
+    that `filled` writes are passed over, and so is code.
+
+    Args:
+        text: of the README.
+        allowed: phrases with numbers that nobody measured, as regular expressions.
+    """
+    text = _VALUE.sub("", _BLOCK.sub("", text))
+    text = " ".join(_NO_SENTENCE.sub(" ` ", text).split())
+    for phrase in allowed:
+        text = re.sub(phrase, " ", text)
+    return [text[max(found.start() - 40, 0) : found.end() + 30] for found in _TYPED.finditer(text)]
 
 
 def main(given: list[str]) -> None:

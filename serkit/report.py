@@ -695,8 +695,10 @@ def whole_folds(*tables: pd.DataFrame) -> tuple[pd.DataFrame, ...]:
     """Of models' predictions those in the folds of which each model has all its seeds; others have lost runs.
 
     Args:
-        tables: one a model, with columns fold and seed.
+        tables: one a model, with columns fold and seed; without a fold, all is returned.
     """
+    if not all("fold" in table for table in tables):
+        return tables
     whole = set(tables[0]["fold"])
     for table in tables:
         runs = table[["fold", "seed"]].drop_duplicates()

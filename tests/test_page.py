@@ -1,7 +1,6 @@
 """The page of results: what it shows, what it bears with, and how it behaves in a browser."""
 
 import functools
-import os
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from browsers import Visit, chromium  # noqa: F401 (the fixture browser)
 from bs4 import BeautifulSoup
 from click.testing import CliRunner
 from PIL import Image
@@ -21,7 +21,6 @@ from serkit.cli import main
 RESULTS = Path(__file__).parents[1] / "results"
 SIX = [f"ravdess/{name}" for name in ("chang2017", "compare", "li2018", "tao2018", "zhao2018")]
 SIX += ["ravdess-proxy/khorram2017"]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 NAUGHTY = "<b>joy</b> & <script>alert(1)</script>"
 
 
@@ -423,45 +422,6 @@ def test_latex_compiles(six, tree, tmp_path):
 
 
 # In a browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium of this machine."""
-    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip(f"no browser is installed: none of {', '.join(BROWSERS)}")
-    options = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with driver.sync_playwright() as playwright:
-        try:
-            started = playwright.chromium.launch(executable_path=path, args=options)
-        except driver.Error as error:
-            pytest.skip(f"{path} does not start: {str(error).splitlines()[0]}")
-        yield started
-        started.close()
-
-
-class Visit:
-    """A page that is open, what it said in its console, and what it asked for."""
-
-    def __init__(self, browser, path, width=1400, height=900):
-        self.page = browser.new_page(viewport={"width": width, "height": height})
-        self.said, self.fetched = [], []
-        self.page.on("console", lambda message: self.said.append(message.text))
-        self.page.on("pageerror", lambda error: self.said.append(str(error)))
-        self.page.on("request", lambda request: self.fetched.append(request.url[:40]))
-        self.page.goto(path.as_uri())
-
-    def seconds(self):
-        """From the start until everything was there."""
-        return self.page.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd / 1000")
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.page.close()
 
 
 @pytest.fixture(scope="module")

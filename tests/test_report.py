@@ -487,6 +487,8 @@ def test_where_runs_failed_whole_folds_are_compared(tmp_path, ten_speakers, monk
     results(tmp_path).comparisons(lost, [PAIR], {"WA": metrics.wa})
     found = saved(tmp_path, "comparisons").iloc[0]
     assert found["speakers"] == 10 - ten_speakers.loc[ten_speakers["fold"].isin(folds[:2]), "speaker"].nunique()
+    results(tmp_path).comparisons(ten_speakers.drop(columns="fold"), [PAIR], {"WA": metrics.wa})
+    assert saved(tmp_path, "comparisons")["speakers"].tolist() == [10]
     results(tmp_path).comparisons(ten_speakers[of_first == (ten_speakers["fold"] == folds[0])], [PAIR])
     assert saved(tmp_path, "comparisons").empty
 

@@ -18,6 +18,7 @@ from sklearn import metrics as reference
 from sklearn.metrics import balanced_accuracy_score
 
 from serkit import corpora, files, metrics, notebooks, papers, splits, statistics
+from serkit.errors import SerkitError
 
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -212,10 +213,86 @@ def test_commands_are_what_serkit_takes_today(study):
 
 
 @pytest.mark.parametrize("readme", collect.READMES, ids=lambda path: str(path.relative_to(RESULTS.parent)))
-def test_tables_of_readmes_are_written_from_the_results(readme):
+def test_tables_and_numbers_of_readmes_are_written_from_the_results(readme):
     text = readme.read_text(encoding="utf-8")
-    assert "<!-- end -->" in text
     assert collect.filled(text) == text
+
+
+def test_what_is_written_into_readmes():
+    texts = [path.read_text(encoding="utf-8") for path in collect.READMES]
+    assert sum(len(collect._BLOCK.findall(text)) for text in texts) > 25
+    assert sum(len(collect._VALUE.findall(text)) for text in texts) > 20
+    score = "ravdess/li2018/scores | model=majority class | UA pooled"
+    text = f"before\n<!-- summary -->\nold\n<!-- end -->\nand <!-- {score} | 1 -->old<!-- / --> after"
+    found = collect.filled(text)
+    assert found == collect.filled(found)
+    assert found.endswith(f"and <!-- {score} | 1 -->25.0<!-- / --> after")
+    assert "| [ravdess/tao2018](results/ravdess/tao2018/tables/scores.csv) |" in found
+
+
+NUMBERS_THAT_NOBODY_MEASURED = {
+    r"95 %( of an equal share)?": "the level of every interval; and where Dask kills a worker",
+    r"p of 0\.05": "the level of every test",
+    r"[Pp]ython 3\.\d+( (and|to) 3\.\d+)?|from 3\.11 to 3\.13|Slurm 22\.05|Apache-2\.0|BY-NC-SA 4\.0": "versions",
+    r"more than 0\.0001": "what serkit.verifying bears with",
+    r"delayed by 3 s": "what serkit.corpora.proxy adds",
+    r"rate \.05|dropout \.3|lr 0\.001": "settings",
+    r"3 GiB a worker": "what serkit.jobs reckons with",
+    r"0\.85 of its walltime \(give or take 0\.1": "a setting of docs/slurm/workers.py",
+}
+
+
+@pytest.mark.parametrize("readme", collect.READMES, ids=lambda path: str(path.relative_to(RESULTS.parent)))
+def test_no_measured_number_is_typed(readme):
+    """Each comes from the results (see ``collect.value``), or is named above."""
+    assert collect.typed(readme.read_text(encoding="utf-8"), NUMBERS_THAT_NOBODY_MEASURED) == []
+
+
+def test_only_phrases_that_occur_are_allowed():
+    texts = " ".join(" ".join(path.read_text(encoding="utf-8").split()) for path in collect.READMES)
+    assert [phrase for phrase in NUMBERS_THAT_NOBODY_MEASURED if not re.search(phrase, texts)] == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["UA rises to 53.6.", "It takes 12 minutes", "a gain of 3 points of UA", "47 % of them", "| model | 13 hours |",
+     "at a rate of .5, say", "it needs 2 GiB", "two do 1.8 times the work", "[53.6](results/README.md) here"],
+)  # fmt: skip
+def test_a_number_that_is_typed_is_found(sentence):
+    assert len(collect.typed(f"Text before. {sentence}", NUMBERS_THAT_NOBODY_MEASURED)) == 1
+    written = "<!-- timings | what=tests | value | time -->53.6<!-- / -->"
+    number = next(word for word in re.split(r"[\s\[\]]", sentence) if re.match(r"\.?\d", word))
+    assert collect.typed(f"Text before. {sentence.replace(number, written)}", NUMBERS_THAT_NOBODY_MEASURED) == []
+
+
+@pytest.mark.parametrize(
+    "sentence", ["section 3.1.2 of it", "`53.6` in code", "24 speakers, 743 features", "[here](https://a.org/5.3)"]
+)
+def test_other_numbers_are_no_matter(sentence):
+    assert collect.typed(f"Text before. {sentence}") == []
+
+
+def test_a_number_is_looked_up_by_its_origin():
+    row = "ravdess/tao2018/comparisons | better=advanced LSTM | worse=mean LSTM | metric=MAF"
+    (found,) = table_of("ravdess/tao2018", "comparisons").query(
+        "better == 'advanced LSTM' and worse == 'mean LSTM' and metric == 'MAF'"
+    )["measured"]
+    assert found < 0
+    assert collect.value(f"{row} | measured") == str(found)
+    assert collect.value(f"{row} | measured | 1") == f"{found:.1f}"
+    assert collect.value(f"{row} | measured | -1") == f"{-found:.1f}"
+    row = "ravdess/tao2018/comparisons | better=DNN | worse=advanced LSTM | metric=MAF"
+    assert collect.value(f"{row} | measured | +1")[0] == "+"
+    assert collect.value("cited | row=wav2vec2-base, frozen encoder | value") == "54.3"
+    assert [collect._time(seconds) for seconds in (9.5, 60, 77)] == ["9.5 s", "1 min", "1 min 17 s"]
+    for origin, message in (
+        ("nowhere | x", "there is no table 'nowhere'"),
+        ("timings | what=x | value", "0 rows of .*timings.csv are meant"),
+        ("timings | value", r"\d\d rows of"),
+        ("timings | what=tests | valeu", "did you mean 'value'"),
+    ):
+        with pytest.raises(SerkitError, match=message):
+            collect.value(origin)
 
 
 def test_what_leaks_add_follows_from_predictions():
