@@ -254,11 +254,16 @@ class Model:
         Raises:
             SerkitError: there are none, or as in `file`.
         """
-        model = copy.copy(self)
+        model = self._copy()
         model.also = [other.of_speaker(recordings := list(recordings)) for other in self.also]
         if self._by_speaker:
             model._speaker = self._measured(recordings)
         return model
+
+    def _copy(self) -> "Model":
+        """Another one with the same network, which is read once."""
+        assert self.network is not None
+        return copy.copy(self)
 
     @property
     def _by_speaker(self) -> bool:
@@ -311,7 +316,7 @@ class Model:
                     f"{self.manifest['model']} was trained on vectors scaled by speaker: give other recordings of the "
                     "same speaker (--speaker, or Model.of_speaker)"
                 )
-            model = copy.copy(self)
+            model = self._copy()
             model._speaker = self._measured([sound])
         answer = model._trajectory(sound, rows) if self._input["kind"] == "recordings" else model._windows(sound, words)
         for other in self.also:

@@ -173,6 +173,7 @@ def test_scaling_by_speaker_takes_what_is_known_of_the_speaker(trajectories):
     quiet, loud = speech(5), 4 * speech(5, seed=1).clip(-0.2, 0.2)
     alone = trajectories(quiet, RATE).trajectory["arousal"]
     known = trajectories.of_speaker([(quiet, RATE), (loud, RATE)])
+    assert known.network is trajectories.network, "which is read once"
     both = known(quiet, RATE).trajectory["arousal"]
     assert np.abs(alone - both).max() > 0.01
     frames = np.concatenate([features.kaldi_fbank(one, RATE) for one in (quiet, loud)]).astype(float)
