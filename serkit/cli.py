@@ -161,6 +161,122 @@ def _report(directory, out, latex, csv) -> None:
         click.echo(f"wrote {path} ({f'{size / 1e6:.1f} MB' if size >= 1e6 else f'{max(size // 1000, 1)} kB'})")
 
 
+@main.command("predict")
+@click.argument("model", type=click.Path())
+@click.argument("audio", nargs=-1, required=True, type=click.Path())
+@click.option("--json", "as_json", is_flag=True, help="For programs: JSON on stdout, with every window and value.")
+@click.option(
+    "--plot", "drawn", metavar="FILE|DIR", type=click.Path(), help="Draw the answer; of several AUDIO, one each in DIR."
+)
+@click.option(
+    "--speaker",
+    "known",
+    multiple=True,
+    metavar="FILE|DIR",
+    type=click.Path(),
+    help="Other recordings of the same speaker, for models that scale by speaker; may be given several times.",
+)
+@click.option(
+    "--window",
+    default=30.0,
+    show_default=True,
+    type=click.FloatRange(0.5),
+    metavar="SECONDS",
+    help="Answer a longer recording in parts of at most so many.",
+)
+def _predict(model, audio, as_json, drawn, known, window) -> None:
+    """Say what emotion a MODEL hears in your own recordings, AUDIO.
+
+    MODEL is a model file, or a folder of results, of which the best-documented model is taken. AUDIO is WAV, FLAC, MP3
+    or OGG of any rate and length, or what else ffmpeg reads where it is installed.
+    """
+    import json
+
+    from serkit import predict
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    loaded = predict.load(model)
+    loaded.window = window
+    if known:
+        loaded = loaded.of_speaker([path for one in known for path in _recordings(one)])
+    everybody, places = [loaded, *loaded.also], _pictures(drawn, audio)
+    found, failed = {}, {}
+    if not as_json:
+        click.echo("\n".join(one.title for one in everybody))
+    for path in audio:
+        try:
+            found[path] = loaded.file(path)
+            if path in places:
+                predict.plot(loaded, found[path], places[path])
+        except SerkitError as error:
+            failed[path] = str(error)
+    if as_json:
+        told = {"model": [one.manifest for one in everybody], "caveats": loaded.caveats}
+        told["recordings"] = [
+            {"file": path} | (found[path].as_json() if path in found else {"error": failed[path]}) for path in audio
+        ]
+        click.echo(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
+    else:
+        click.echo(_answers(found))
+        click.echo("\n".join(f"* {one}" for one in loaded.caveats))
+        for path in places.values():
+            click.echo(f"drawn: {path}")
+    if failed:
+        raise SerkitError("; ".join(failed.values()))
+
+
+def _answers(found: dict) -> str:
+    """A table of the answers to some recordings, and how each was treated."""
+    import pandas as pd
+
+    lines, rows = [], []
+    for path, answer in found.items():
+        notes = "".join(f"\n  {note}" for note in answer.notes)
+        if answer.trajectory is not None:
+            values = answer.trajectory.drop(columns="time").agg(["mean", "min", "max"]).T
+            lines.append(f"\n{path}, {answer.seconds:.1f} s, {len(answer.trajectory)} values{notes}")
+            lines.append(values.round(3).rename_axis("dimension").reset_index().to_string(index=False))
+            continue
+        rows.append({"file": path, "seconds": round(answer.seconds, 2), **answer.best, **answer.overall.round(3)})
+        if len(answer.probabilities) > 1:
+            lines.append(f"\n{path}{notes}\n{answer.probabilities.round(3).to_string(index=False)}")
+        elif notes:
+            lines.append(f"{path}{notes}")
+    whole = [pd.DataFrame(rows).to_string(index=False)] if rows else []
+    return "\n".join([*whole, *lines, ""])
+
+
+def _recordings(place: str) -> list[Path]:
+    """A file, or all audio files in a folder."""
+    from serkit import predict
+
+    path = Path(place)
+    if not path.is_dir():
+        return [path]
+    found = [one for one in sorted(path.rglob("*")) if one.suffix.lower() in predict.AUDIO]
+    if not found:
+        raise SerkitError(f"{path} has no audio files ({', '.join(predict.AUDIO)}): name another folder, or files")
+    return found
+
+
+def _pictures(drawn: str | None, audio: Sequence[str]) -> dict[str, Path]:
+    """Where the picture of each recording goes: the file named, or one of its name in the folder named."""
+    if drawn is None:
+        return {}
+    place = Path(drawn)
+    if place.suffix.lower() in (".png", ".pdf", ".svg") and not place.is_dir():
+        if len(audio) > 1:
+            raise SerkitError(f"{place} is one picture for {len(audio)} recordings: name a folder")
+        return {audio[0]: place}
+    found: dict[str, Path] = {}
+    for path in audio:
+        name, number = Path(path).stem, 2
+        while place / f"{name}.png" in found.values():
+            name, number = f"{Path(path).stem}-{number}", number + 1
+        found[path] = place / f"{name}.png"
+    return found
+
+
 @main.command("papers")
 @click.argument("key", required=False)
 def _papers(key) -> None:

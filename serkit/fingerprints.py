@@ -65,11 +65,13 @@ from serkit.files import content_key
 PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 # Modules that carry results about but cannot change them: they name what is wrong (errors), write and hash
-# (files), show (progress, plots), call a run and keep what it returns (study, cluster, notebooks, cli), let it go on
-# where it was stopped (checkpoints), or time it instead (planning). Reports and papers are followed like all others: a
-# run may take its table or a setting from there.
+# (files), show (progress, plots), call a run and keep what it returns (study, modelfiles, cluster, notebooks, cli), let
+# it go on where it was stopped (checkpoints), time it instead (planning), or use what it has kept (predict). Reports
+# and papers are followed like all others: a run may take its table or a setting from there.
 PLUMBING = {f"{PACKAGE}.{name}" for name in ("checkpoints", "cli", "cluster", "errors", "files", "fingerprints")}
-PLUMBING |= {f"{PACKAGE}.{name}" for name in ("notebooks", "planning", "plots", "progress", "study")}
+PLUMBING |= {
+    f"{PACKAGE}.{name}" for name in ("modelfiles", "notebooks", "planning", "plots", "predict", "progress", "study")
+}
 
 # Libraries that show, schedule or convert files and give no numbers; all others count.
 NO_NUMBERS = {"IPython", "click", "dask", "distributed", "ipykernel", "joblib", "matplotlib", "nbformat", "papermill"}

@@ -38,7 +38,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from serkit import attempts, devices, files, fingerprints, planning, progress, shards, splits, verifying
+from serkit import attempts, devices, files, fingerprints, modelfiles, planning, progress, shards, splits, verifying
 from serkit.errors import SerkitError
 from serkit.splits import Fold
 
@@ -51,6 +51,7 @@ PACKAGES = ("serkit", "keras", "tensorflow", "jax", "jaxlib", "torch", "numpy", 
 PACKAGES += ("librosa", "soxr", "soundfile", "opensmile", "kaldi-native-fbank")
 HOPELESS = 3  # runs that fail before any is done end a study
 LATE = 60.0  # seconds until shared storage shows what another machine wrote
+SMALL = 16_000_000  # bytes of the weights of a network that is kept with every run
 IDLE = 6  # compiled networks that wait for another run like theirs
 
 
@@ -64,6 +65,7 @@ class Outcome:
         model: a Keras model to keep; None keeps none.
         notes: plain values worth keeping, such as the number of weights.
         arrays: arrays worth keeping, such as images drawn while it trained.
+        statistics: arrays that were learnt to make the model's input, such as means; they are kept within its file.
     """
 
     predictions: pd.DataFrame
@@ -71,6 +73,7 @@ class Outcome:
     model: Any = None
     notes: dict = field(default_factory=dict)
     arrays: dict = field(default_factory=dict)
+    statistics: dict = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -186,6 +189,8 @@ class Study:
             itself, such as the notebook's parameters, tables and stored features, is part of the key.
         fold: ``fold(spec) -> splits.Fold``, what a run is trained and tested on, for its record. None: the fold that
             is a value of the spec, where there is one.
+        describe: ``describe(spec, outcome) -> dict``, what a model that is kept says of itself, so that anybody can use
+            it (`serkit.predict`); no part of the key. None: its file holds the network alone.
 
     Raises:
         SerkitError: `run` names something that cannot be compared by content.
@@ -194,6 +199,7 @@ class Study:
     directory: Path
     run: Callable[..., Outcome]
     fold: Callable[[dict], Fold] | None = None
+    describe: Callable[[dict, Outcome], dict] | None = None
 
     def __post_init__(self):
         self.directory = Path(self.directory)
@@ -633,7 +639,14 @@ def _store(study: Study, spec: dict, key: str, outcome: Outcome, seconds: float)
     with files.atomic(study.directory / key, stands=lambda path: not _wrong(path)) as building:
         building.mkdir()
         _write(outcome, building)
-        record = {**_record(study, spec, outcome, seconds), "files": files.contents(building)}
+        record = _record(study, spec, outcome, seconds)
+        if outcome.model is not None and study.describe is not None:
+            own = {
+                name: record[name] for name in ("spec", "split", "settings", "notes", "backend", "versions", "finished")
+            }
+            facts = study.describe(record["spec"], outcome)
+            modelfiles.describe(building / "model.keras", {**facts, **own}, outcome.statistics)
+        record["files"] = files.contents(building)
         record["digest"] = _digest(record)
         (building / "run.json").write_text(files.json_text(record), encoding="utf-8")
 
@@ -647,6 +660,11 @@ def _write(outcome: Outcome, folder: Path) -> None:
         np.savez_compressed(folder / "arrays.npz", **outcome.arrays)
     if outcome.model is not None:
         outcome.model.save(folder / "model.keras")
+
+
+def small(network: Any) -> bool:
+    """Whether a network is small enough to be kept with every run: its weights take 16 MB at most."""
+    return 4 * network.count_params() <= SMALL
 
 
 def _keep_dask_off_our_random_numbers() -> None:

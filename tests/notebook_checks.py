@@ -7,6 +7,7 @@ tests' own process (`in_this_process`), where a plan and what it plans compile o
 import ast
 import contextlib
 import functools
+import importlib.util
 import json
 import re
 import shlex
@@ -36,7 +37,8 @@ from papermill.engines import NotebookExecutionManager
 from sklearn import metrics as reference
 from traitlets.config import Config
 
-from serkit import notebooks, papers, planning, report, splits, study
+from serkit import audio, corpora, notebooks, papers, planning, predict, report, splits, study
+from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
 
@@ -368,3 +370,57 @@ def check_a_failed_run(whole: Path, tmp_path: Path, key: str, corpus: str, model
     assert claims.loc[claims["measured"].notna(), "why_not"].str.contains("runs missing").all()
     assert table(folder, "reasons")["in_full"].str.startswith("runs missing: ").sum() == 1
     assert not (folder / "made_of.json").exists()
+
+
+@functools.cache
+def script(name: str) -> types.ModuleType:
+    """A script beside the results."""
+    path = Path(__file__).parents[1] / "results" / f"{name}.py"
+    specification = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+def check_that_models_answer(folder: Path, corpus: str, models: int, **at_once) -> None:
+    """Every kept network answers a tested utterance as its run did, by nothing but its file and the recording.
+
+    Args:
+        folder: of the results.
+        corpus: whose miniature it is.
+        models: how many different ones there are.
+        at_once: further arguments of the model.
+    """
+    speech = corpora.load(corpus, miniatures.ensure(corpus))
+    table, words = (speech.recordings if corpus == "recola" else speech.utterances).set_index("id"), speech.words()
+    parameters, seen, measured = script("release").parameters_of(folder), set(), {}
+    for path in sorted(folder.glob("runs/*/model.keras")):
+        model = predict.load(path)
+        kind = (model.manifest["model"], str(model.manifest["spec"].get("dimension")))
+        if kind in seen:
+            continue
+        seen.add(kind)
+        stored = pd.read_csv(path.with_name("predictions.csv"), dtype={"id": str})
+        if (key := folder.name) != "chang2017" and kind[0] != "DNN":  # as a release says it of older networks
+            said = script("release").recipe_of(key, parameters, model.manifest["spec"], list(stored))
+            assert said == model.manifest["recipe"], kind
+        name = stored["id"].iloc[-1]
+        own = stored[stored["id"] == name]
+        if model._by_speaker:
+            known = measured.get(name) or model.of_speaker(
+                table.loc[table["speaker"] == table.loc[name, "speaker"], "path"]
+            )
+            model._speaker, measured[name] = known._speaker, known
+        spoken = words[words["id"] == name] if words is not None and "crops" in model._input else None
+        given = at_once | ({"words": spoken} if spoken is not None and len(spoken) else {})
+        answer = model(*audio.read(table.loc[name, "path"]), **given)
+        if answer.trajectory is not None:
+            found, expected = answer.trajectory.iloc[:, 1], own["prediction"]
+        else:
+            names = [label for labels in answer.tasks.values() for label in labels]
+            found, expected = answer.scores[names].iloc[0], own[names].iloc[0]
+            assert answer.overall.sum() == pytest.approx(len(answer.tasks), abs=1e-6)
+        np.testing.assert_allclose(found.to_numpy(), expected.to_numpy(), atol=1e-5, err_msg=str(kind))
+        assert np.ptp(found.to_numpy()) > 1e-4, f"{kind} says the same of everything"
+        assert any("miniature" in one for one in model.caveats)
+    assert len(seen) == models, seen

@@ -19,6 +19,7 @@ from notebook_checks import (
     check_figures,
     check_folds,
     check_outputs,
+    check_that_models_answer,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     check_the_plan,
@@ -46,7 +47,7 @@ LEARN = {"models": ["BasicDCGAN"], "shares": [], "other_targets": [], "baseline_
 SCORES = ("five", "three", "accepted_share", "with_answers", "ACCURACIES", "MEASURES", "scores_of")
 TRAINING = ("learnt", "probabilities", "loss_of", "scored", "further_recordings", "hours_of", "unlabelled_crops",
             "follow_generator", "players_of", "train")  # fmt: skip
-NETWORKS = ("TASKS", "start", "widths", "convolve", "trunk_of", "generator_of", "parts_of")
+NETWORKS = ("TASKS", "start", "widths", "convolve", "trunk_of", "generator_of", "parts_of", "answering")
 RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
 
 
@@ -174,6 +175,10 @@ def test_results_say_miniature(folder):
     assert set(kept.loc[kept["kind"] == "target", "model"]) == {"BasicCNN, regression"}
     assert set(kept.loc[kept["kind"] == "network", "model"]) == set(table(folder, "runs")["model"])
     assert np.allclose(kept[[f"valence {number}" for number in range(1, 6)]].sum(axis=1), 1, atol=1e-3)
+
+
+def test_a_model_alone_says_what_its_run_said(folder):
+    check_that_models_answer(folder, "iemocap", 4)
 
 
 def test_who_is_on_which_side_is_written_down(folder):

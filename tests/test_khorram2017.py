@@ -11,6 +11,7 @@ from notebook_checks import (
     check_figures,
     check_folds,
     check_outputs,
+    check_that_models_answer,
     check_that_results_say_miniature,
     check_trajectories,
     definitions,
@@ -55,6 +56,10 @@ def runs_of(folder, dimension, model):
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "khorram2017", "recola")
     check_trajectories(folder)
+
+
+def test_a_model_alone_says_what_its_run_said(folder):
+    check_that_models_answer(folder, "recola", 6, rows=FRAMES)
 
 
 def test_who_is_on_which_side_is_written_down(folder):

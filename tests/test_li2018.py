@@ -14,6 +14,7 @@ from notebook_checks import (
     check_folds,
     check_outputs,
     check_scores,
+    check_that_models_answer,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     check_the_plan,
@@ -67,6 +68,10 @@ def test_stored_runs_come_out_again(folder, tmp_path):
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "li2018", "iemocap")
     check_scores(folder)
+
+
+def test_a_model_alone_says_what_its_run_said(folder):
+    check_that_models_answer(folder, "iemocap", 3)
 
 
 def test_who_is_on_which_side_is_written_down(folder):

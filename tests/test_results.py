@@ -239,6 +239,7 @@ NUMBERS_THAT_NOBODY_MEASURED = {
     r"delayed by 3 s": "what serkit.corpora.proxy adds",
     r"rate \.05|dropout \.3|lr 0\.001": "settings",
     r"3 GiB a worker": "what serkit.jobs reckons with",
+    r"of at most 30 s|more than 16 MB|a quarter of a second": "settings of serkit.predict and serkit.study",
     r"0\.85 of its walltime \(give or take 0\.1": "a setting of docs/slurm/workers.py",
 }
 

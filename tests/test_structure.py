@@ -17,7 +17,7 @@ ROOT = Path(serkit.__file__).parent
 ALLOWED = {
     "cli": {
         *("verifying", "jobs", "planning", "notebooks", "page", "report", "papers", "corpora", "errors"),
-        "statistics",
+        *("statistics", "predict"),
     },
     "page": {"papers", "files", "errors"},
     "jobs": {"notebooks", "devices", "corpora", "progress", "errors"},
@@ -39,10 +39,15 @@ ALLOWED = {
             "training",
             "devices",
             "fingerprints",
-            "files",
+            "modelfiles",
         ),
         *("fingerprints", "files", "progress", "errors", "layers"),
     },
+    "predict": {
+        *("modelfiles", "features", "batches", "layers", "inspection", "fuzzy", "metrics", "plots", "audio", "files"),
+        *("papers", "corpora", "errors"),
+    },
+    "modelfiles": {"errors"},
     "attempts": {"cluster", "files", "errors"},
     "shards": {"errors"},
     "checkpoints": {"files", "errors"},
@@ -169,6 +174,9 @@ def test_fewer_public_names_than_before():
     }
     new |= {f"shards.{name}" for name in ("active", "parsed", "share", "note", "read", "open_ends")}
     new |= {f"checkpoints.{name}" for name in ("of_run", "Epochs", "Training")} | {"planning.note_stores"}
+    # Models that anybody can use.
+    new |= {f"modelfiles.{name}" for name in ("describe", "manifest", "statistics")} | {"study.small"}
+    new |= {f"predict.{name}" for name in ("Answer", "Model", "load", "choose", "facts_of", "accuracies", "plot")}
     public = [
         f"{name}.{node.name}"
         for name, tree in modules().items()

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import files, fingerprints, study
+from serkit import files, fingerprints, modelfiles, study
 from serkit.errors import SerkitError
 from serkit.splits import Fold
 
@@ -86,6 +86,33 @@ def test_arrays_are_kept_with_their_run(tmp_path):
             np.testing.assert_array_equal(arrays["images"], np.array([[0, 1, 2], [3, 4, 5]]) * seed)
             assert arrays["images"].dtype == np.float32
     assert len(list(tmp_path.glob("*/arrays.npz"))) == 2, "a run without arrays keeps none"
+
+
+def keeping(seed):
+    import keras
+
+    network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    found = {"mean": np.arange(2.0)}
+    return study.Outcome(pd.DataFrame({"id": ["a"], "p": [seed]}), None, network, {"weights": 3}, statistics=found)
+
+
+def test_a_kept_model_says_of_itself_what_the_study_and_the_run_know(tmp_path):
+    def describe(spec, outcome):
+        return {"recipe": f"seed {spec['seed']}", "predicted": int(outcome.predictions["p"][0])}
+
+    one = study.Study(tmp_path, keeping, describe=describe)
+    assert one.key({"seed": 4}) == study.Study(tmp_path, keeping).key({"seed": 4}), "no part of the key"
+    run = one.complete(study.grid(seed=[4])).iloc[0]
+    path = tmp_path / run["key"] / "model.keras"
+    found = modelfiles.manifest(path)
+    assert found["recipe"] == "seed 4"
+    assert found["predicted"] == 4
+    assert found["spec"] == {"seed": 4}
+    assert found["notes"] == {"weights": 3}
+    assert found["versions"]["keras"]
+    np.testing.assert_array_equal(modelfiles.statistics(path)["mean"], [0, 1])
+    assert one.model(run).count_params() == 3
+    assert study.small(one.model(run))
 
 
 def test_the_key_follows_values_code_and_data(tmp_path, monkeypatch):

@@ -13,6 +13,7 @@ from notebook_checks import (
     check_folds,
     check_outputs,
     check_scores,
+    check_that_models_answer,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
@@ -45,6 +46,10 @@ def predictions(folder):
 def test_results_say_miniature(folder):
     check_that_results_say_miniature(folder, "tao2018", "iemocap")
     check_scores(folder)
+
+
+def test_a_model_alone_says_what_its_run_said(folder):
+    check_that_models_answer(folder, "iemocap", 4)
 
 
 def test_who_is_on_which_side_is_written_down(folder):

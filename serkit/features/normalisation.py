@@ -130,6 +130,15 @@ class Standardisation:
         self.eigenvalues = np.ones(len(mean))
         return self
 
+    def learnt(self) -> dict[str, np.ndarray]:
+        """What `fit` has found, for `take`."""
+        return {name: getattr(self, name) for name in ("mean", "scale", "eigenvalues")}
+
+    def take(self, learnt: dict[str, np.ndarray]) -> "Standardisation":
+        """Be fitted as another one is that has `learnt` this."""
+        self.mean, self.scale, self.eigenvalues = (learnt[name] for name in ("mean", "scale", "eigenvalues"))
+        return self
+
     def transform(self, rows: np.ndarray) -> np.ndarray:
         """Scale rows, those fitted on or others, shape (rows, dims): float32 for float32 rows, otherwise float64.
 
@@ -226,8 +235,17 @@ class PCAWhitening:
         kept = above if self.wanted is None else self.wanted
         components = np.where(varies, vectors[:, :kept].T, 0)
         largest = np.take_along_axis(components, np.abs(components).argmax(axis=1)[:, None], axis=1)
-        self.mean, self.scale, self.eigenvalues = mean, scale, eigenvalues[:kept].copy()
-        self.components = components * np.sign(largest)
+        found = {"mean": mean, "scale": scale, "eigenvalues": eigenvalues[:kept].copy()}
+        return self.take({**found, "components": components * np.sign(largest)})
+
+    def learnt(self) -> dict[str, np.ndarray]:
+        """What `fit` has found, for `take`."""
+        return {name: getattr(self, name) for name in ("mean", "scale", "eigenvalues", "components")}
+
+    def take(self, learnt: dict[str, np.ndarray]) -> "PCAWhitening":
+        """Be fitted as another one is that has `learnt` this."""
+        self.mean, self.scale, self.eigenvalues = (learnt[name] for name in ("mean", "scale", "eigenvalues"))
+        self.components = learnt["components"]
         self._projection = (self.components / np.sqrt(self.eigenvalues)[:, None] / self.scale).T
         return self
 
