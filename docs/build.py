@@ -145,7 +145,8 @@ def _studies(executions: Path, known: dict[str, papers.Paper]) -> list[_Study]:
         if folder.name not in known or (why := _unfinished(path) or _of_another(path, known[folder.name])):
             print(f"passed over: {path}: {why if folder.name in known else 'of no paper'}", file=sys.stderr)
             continue
-        variant = folder.parents[1].relative_to(executions).name if folder.parents[1] != executions.parent else ""
+        store = folder.parents[1]
+        variant = store.relative_to(executions).name if store.is_relative_to(executions) else ""
         name = f"{folder.parent.name}/{'_'.join(filter(None, (folder.name, variant)))}"
         name = by_command.get(_command(folder), name) or name
         found.setdefault(name, _Study(name, known[folder.name])).executed = path
