@@ -293,13 +293,10 @@ def _table(table: pd.DataFrame) -> str:
     """A table as it is read: measured rows, without columns that are empty or that only programs need."""
     if "measured" in table:
         table = table[table["measured"].notna()]
-    unread = [
-        "paper",
-        "depends_on",
-        "choices",
-        "comparable",
-        "why_not",
-    ]  # the reasons stand once, in a table of their own
+    unread = ["paper", "depends_on", "choices", "why_not"]  # the reasons stand once, in a table of their own
+    unread += ["why"] * ("verdict" in table)
+    if "comparable" in table:
+        table = table.assign(comparable=table["comparable"].map({True: "yes", False: "no"}))
     table = table.drop(columns=unread, errors="ignore").dropna(axis="columns", how="all")
     return _collect()._markdown(table.astype(object).where(table.notna(), ""))
 

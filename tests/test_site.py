@@ -98,6 +98,9 @@ def test_without_an_executed_notebook_committed_tables_and_figures(built):
     place = [head.get_text() for head in table.thead.find_all("th")].index("measured")
     shown = [float(row.find_all("td")[place].get_text()) for row in table.tbody.find_all("tr")]
     assert shown == list(claims["measured"].dropna())
+    place = [head.get_text() for head in table.thead.find_all("th")].index("comparable")
+    assert {row.find_all("td")[place].get_text() for row in table.tbody.find_all("tr")} == {"no"}
+    assert "corpus ravdess" in found.find(id="reasons").table.get_text()
     drawn = {picture["alt"] for picture in found.select("article img")}
     assert drawn == {path.stem for path in (ROOT / "results/ravdess/li2018/figures").glob("*.png")}
     assert page(built, "notebooks/li2018_attention_pooling.html").h1
