@@ -309,14 +309,13 @@ class Model:
     # How a recording is cut
 
     def _listen(self, sound: "_Sound", words: pd.DataFrame | None = None, rows: int | None = None) -> Answer:
-        model = self
+        model = self._copy()  # the network is read before anything else loads what it computes with
         if self._by_speaker and self._speaker is None:
             if self._input["kind"] == "vector":
                 raise SerkitError(
                     f"{self.manifest['model']} was trained on vectors scaled by speaker: give other recordings of the "
                     "same speaker (--speaker, or Model.of_speaker)"
                 )
-            model = self._copy()
             model._speaker = self._measured([sound])
         answer = model._trajectory(sound, rows) if self._input["kind"] == "recordings" else model._windows(sound, words)
         for other in self.also:
@@ -798,12 +797,14 @@ def _of_one_window(model: Model, answer: Answer) -> Any:
             figure.colorbar(shown, ax=top, label="attention (even: 1)")
     else:
         plots.spectrogram(top, features.log_spectrogram(signal, RATE), 0.016, 8000)
+    if model._front_end.get("trim"):
+        top.set_xlabel("time (s) from the first sound on")
     if weights is not None:
         lower = panels[1, 0]
         edges = np.linspace(0, len(signal) / RATE, len(weights) + 1)
         lower.stairs(weights * len(weights), edges, fill=True)
         lower.axhline(1, color="black", linestyle="--", linewidth=1)
-        lower.set(ylabel="attention\n(even: 1)", xlabel="time (s)", xlim=top.get_xlim(), ylim=(0, None))
+        lower.set(ylabel="attention\n(even: 1)", xlabel=top.get_xlabel(), xlim=top.get_xlim(), ylim=(0, None))
         top.set_xlabel("")
     for axis, (task, names) in zip(panels[-len(model._columns) :, 0], model._columns.items(), strict=True):
         values = answer.overall[names]
