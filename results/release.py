@@ -65,7 +65,7 @@ def recipe_of(key: str, p: dict, spec: dict, columns: list[str]) -> dict:
         given = {"kind": "sequences", "scaled by": p["normalise"], "whitening": {"clip": p["clip"]}, "length": fixed}
         return {"front end": made | {"trim": p["trim"]}, "input": given, "columns": named, "stored": "probabilities"}
     if key == "khorram2017":
-        seen = {"Dilated": p["kernel"] * 2 ** p["depth"], "Down/Up": 4 * p["factor"] ** p["down_layers"]}
+        seen = {"Dilated": p["kernel"] * 2 ** p["depth"] // 2, "Down/Up": 4 * p["factor"] ** p["down_layers"]}
         given = {"kind": "recordings", "scaled by": "speaker", "least deviation": 1e-6, "stacked": 4, "step": 0.04}
         given |= {"context": seen.get(spec["model"], 1500) * 0.04, "align": p["factor"] ** p["down_layers"]}
         made = {"name": "kaldi_fbank", "settings": {"dither": p["dither"]}, "window": 0.025}

@@ -7,9 +7,9 @@ utterance (tao2018's dense network), `crops` around speech (chang2017), whole `r
 
 A recording longer than a window (30 s unless told otherwise) is cut into equal parts of at most that length; each is
 answered as an utterance of its own, and the answer to the whole is the mean of their probabilities, each weighing as
-much as it is long. Silent parts are passed over. A trajectory is computed in parts of at most five minutes that overlap
-by more than a network sees to either side, and their inner values are laid side by side. So memory does not grow with
-the length.
+much as it is long. Silent parts are passed over. The trajectory of more than five minutes is computed in parts of a
+minute that overlap by more than a network sees to either side, and their inner values are laid side by side: they are
+those of the whole, but for recurrent networks, which remember longer. So memory does not grow with the length.
 """
 
 import contextlib
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 RATE = 16000  # Hz, of all front ends
 WINDOW = 30.0  # seconds that are answered as one utterance
 WHOLE = 320.0  # seconds of a recording whose trajectory is computed at once: RECOLA's five minutes are
-PART = 240.0  # seconds of the parts of a longer one
+PART = 60.0  # seconds of the parts of a longer one
 SHORTEST = 0.25  # seconds of a recording; a vowel
 FRONT_ENDS = ("linear_spectrogram", "short_term_36", "is10", "yaafe_743", "kaldi_fbank", "log_spectrogram")
 KINDS = ("pieces", "sequences", "vector", "crops", "recordings")
