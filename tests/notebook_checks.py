@@ -303,6 +303,7 @@ def undrawn():
     """Within the block figures are made and not drawn, which is half of an execution that trains little."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report.Results, "figure", lambda *given: plt.close(given[-1]))
+        patch.setattr(notebooks, "_tables_and_figures", lambda _: {})  # those of earlier executions stay
         yield
 
 
