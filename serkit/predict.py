@@ -239,8 +239,8 @@ class Model:
         Raises:
             SerkitError: as `__call__`; or the file cannot be read.
         """
-        with _decoded(Path(path)) as readable:
-            return self._listen(_from_file(readable, Path(path)))
+        with _sound_of(path) as sound:
+            return self._listen(sound)
 
     def of_speaker(self, recordings: Iterable[Path | str | tuple[np.ndarray, float]]) -> "Model":
         """Give this model for one speaker: it scales frames by what these recordings of hers or his have in common.
@@ -676,14 +676,32 @@ def _from_array(signal: np.ndarray, rate: float) -> _Sound:
     return _sound("the signal", len(signal) / rate, rate, channels, read)
 
 
-def _from_file(path: Path, named: Path) -> _Sound:
-    """`named` is what the user calls it."""
+@contextlib.contextmanager
+def _from_file(path: Path, named: Path) -> Iterator[_Sound]:
+    """As `serkit.audio.read` reads it, opened once: to find a place in an MP3 is slow. `named` is what errors say."""
+    import soundfile
+    import soxr
+
     found = audio.info(path)
+    rate = found.sample_rate
+    with soundfile.SoundFile(path) as stream:
 
-    def read(start: float, end: float) -> np.ndarray:
-        return audio.read(path, RATE, start, end)[0]
+        def read(start: float, end: float) -> np.ndarray:
+            first, last = round(start * rate), min(round(end * rate), found.samples)
+            try:
+                if stream.tell() != first:
+                    stream.seek(first)
+                signal = stream.read(last - first, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise SerkitError(f"cannot decode {named} ({error.error_string.strip()}); copy it again") from error
+            if len(signal) != last - first:
+                raise SerkitError(f"{named} is truncated: {len(signal)} of {last - first} samples; copy it again")
+            mono = signal.mean(axis=1) if signal.shape[1] > 1 else signal[:, 0]
+            if not np.isfinite(mono).all():
+                raise SerkitError(f"{named} holds samples that are not finite numbers; export it again")
+            return mono if rate == RATE else soxr.resample(mono, rate, RATE, quality="VHQ")
 
-    return _sound(str(named), found.duration, found.sample_rate, found.channels, read)
+        yield _sound(str(named), found.duration, rate, found.channels, read)
 
 
 @contextlib.contextmanager
@@ -693,8 +711,8 @@ def _sound_of(one: Any) -> Iterator[_Sound]:
     elif isinstance(one, tuple):
         yield _from_array(*one)
     else:
-        with _decoded(Path(one)) as readable:
-            yield _from_file(readable, Path(one))
+        with _decoded(Path(one)) as readable, _from_file(readable, Path(one)) as sound:
+            yield sound
 
 
 @contextlib.contextmanager
