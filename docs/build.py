@@ -179,8 +179,13 @@ def _write_pages(source: Path, known: dict[str, papers.Paper], studies: list[_St
         _write_study(source, study)
     for paper in known.values():
         _write_paper(source, paper, [study for study in studies if study.paper is paper])
-    for name, path in (("results.md", RESULTS / "README.md"), ("experiments.md", RESULTS / "ravdess/experiments.md")):
-        (source / name).write_text(_relinked(path.read_text(encoding="utf-8"), path.parent, source, shown), "utf-8")
+    for name, path in (
+        ("usage.md", ROOT / "README.md"),
+        ("results.md", RESULTS / "README.md"),
+        ("experiments.md", RESULTS / "ravdess/experiments.md"),
+    ):
+        text = re.sub(r"\A# serkit\n", "# Using serkit\n", path.read_text(encoding="utf-8"))
+        (source / name).write_text(_relinked(text, path.parent, source, shown), encoding="utf-8")
     listen = _write_speech(source)
     _write_reference(source, modules)
     index = source / "index.md"  # whose tables link from the root of the repository, as the README does
@@ -204,23 +209,27 @@ def _relinked(text: str, folder: Path, source: Path, studies: dict[str, _Study])
     def leads(found: re.Match) -> str:
         mark, words, target = found.groups()
         where, _, anchor = target.partition("#")
-        path, anchor = (folder / where).resolve(), f"#{anchor}" if anchor else ""
-        if not path.is_relative_to(RESULTS):
+        path = (folder / where).resolve()
+        if not path.is_relative_to(ROOT) or (source / where).is_file():  # outside, or a page of the site's own
             return found[0]
-        inside = path.relative_to(RESULTS).as_posix()
-        study = studies.get("/".join(inside.split("/")[:2]))
-        pages = {"README.md": "results.md", "ravdess/experiments.md": "experiments.md"}
-        if inside in pages:
-            return f"[{words}]({pages[inside]}{anchor})"
-        if study and not mark:
+        inside, anchor = path.relative_to(ROOT).as_posix(), f"#{anchor}" if anchor else ""
+        if page := pages.get(inside):
+            return f"[{words}]({page}{anchor})"
+        if (study := studies.get("/".join(inside.split("/")[1:3]))) and inside.startswith("results/") and not mark:
             return f"[{words}]({study.page}.{'ipynb' if study.executed else 'md'})"
-        if not path.is_file():
+        if not path.is_file() or path.suffix in (".ipynb", ".md"):
             return words
         copied = source / "files" / inside
         _made(copied.parent)
         shutil.copy2(path, copied)
         return f"{mark}[{words}](files/{inside})"
 
+    pages = {"README.md": "usage.md", "results/README.md": "results.md"}
+    pages["results/ravdess/experiments.md"] = "experiments.md"
+    pages |= {f"docs/{path.name}": path.name for path in HERE.glob("*.md")}
+    for key, paper in (papers.PAPERS | papers.COMPANIONS).items():
+        if (source / "papers" / f"{key}.md").is_file():
+            pages[f"notebooks/{paper.notebook}"] = f"papers/{key}.md"
     return re.sub(r"(!?)\[([^\]]*)\]\((?!https?:|#)([^)\s]+)\)", leads, text)
 
 
@@ -264,7 +273,14 @@ def _table(table: pd.DataFrame) -> str:
     """A table as it is read: measured rows, without columns that are empty or that only programs need."""
     if "measured" in table:
         table = table[table["measured"].notna()]
-    table = table.drop(columns=["paper", "depends_on", "choices"], errors="ignore").dropna(axis="columns", how="all")
+    unread = [
+        "paper",
+        "depends_on",
+        "choices",
+        "comparable",
+        "why_not",
+    ]  # the reasons stand once, in a table of their own
+    table = table.drop(columns=unread, errors="ignore").dropna(axis="columns", how="all")
     return _collect()._markdown(table.astype(object).where(table.notna(), ""))
 
 

@@ -8,9 +8,9 @@ the first alone.
   seeds (and folds).
 * The **interval** is value +- t * standard error. The error comes from the jackknife (the metric without each speaker
   in turn) and from the spread of seeds; the degrees of freedom follow Satterthwaite, with speakers of unequal size
-  counting as fewer. Such 95 % intervals hold the true value in 93 to 97 % of cases with 10 or 24 speakers of unequal
-  size, which the tests check by simulation; percentiles of a bootstrap over ten speakers do in 86 to 91 %. Two seeds
-  are hardly enough to know what seeds do: where that is much, take five.
+  counting as fewer. Such 95 % intervals hold the true value about as often as they say with 10 or 24 speakers of
+  unequal size, which the tests check by simulation; percentiles of a bootstrap over ten speakers do so too rarely. Two
+  seeds are hardly enough to know what seeds do: where that is much, take five.
 * The **p value** is that of a permutation test: were two models equally good, what a speaker contributes to the one's
   score (jackknife again) and to the other's might as well be exchanged. All exchanges are tried with up to 13
   speakers, otherwise 8192 random ones.
@@ -18,10 +18,10 @@ the first alone.
   Exchanging the predictions themselves, whole speakers at a time, tests something else under a score that is pooled
   and does not add up over speakers, such as CCC: that the two models' predictions are alike in every way. A mixture of
   two models whose predictions are shifted or scaled differently has a worse CCC than either, so that nearly all
-  mixtures differ as much as the models do. Simulated, with 9 speakers: between two models that err alike both tests
-  find a difference of 0.12 in about 95 % of cases; between two nearly constant ones with different means, one of
-  0.15 is found in 0.3 % by exchanged predictions and in 99.7 % by exchanged contributions. Of equally good models that
-  err in different ways the former rejects 0 to 1 % at a level of 5 %, the latter 3 to 5 %, as it should.
+  mixtures differ as much as the models do. In simulations with 9 speakers both tests found a difference between two
+  models that err alike; one between two nearly constant models with different means was found by exchanged
+  contributions and hardly ever by exchanged predictions. Of equally good models that err in different ways the former
+  rejected about as many as their level says, the latter next to none.
 * With fewer than eight speakers there is no interval and no p value: too few of them to know how they vary.
 
 With one seed, the interval and the test are about the networks that were trained; whether other seeds would do the

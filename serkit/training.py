@@ -19,8 +19,8 @@ def limit_threads() -> int:
     digits, which training makes grow. With a fixed number a run gives the same numbers whatever runs beside it, and on
     machines with more or fewer cores. Many runs side by side use many cores; see ``--workers`` and ``--jobs``.
 
-    NumPy's and SciPy's BLAS get one thread: theirs wait for one another without giving up their cores, and two took 4
-    to 10 times as long as one as soon as another process had work. So do PyTorch's, where one thread is the default.
+    NumPy's and SciPy's BLAS get one thread: theirs wait for one another without giving up their cores, and two took
+    far longer than one as soon as another process had work. So do PyTorch's, where one thread is the default.
 
     Raises:
         SerkitError: ``$SERKIT_THREADS`` is no whole number of at least 1.

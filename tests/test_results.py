@@ -216,6 +216,7 @@ def test_commands_are_what_serkit_takes_today(study):
 def test_tables_and_numbers_of_readmes_are_written_from_the_results(readme):
     text = readme.read_text(encoding="utf-8")
     assert collect.filled(text) == text
+    assert not re.search(r"^ *<!-- [^|>]+\|", text, re.MULTILINE), "at a line's beginning Markdown takes it for HTML"
 
 
 def test_what_is_written_into_readmes():

@@ -15,7 +15,7 @@ from browsers import Visit, chromium  # noqa: F401 (the fixture browser)
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from serkit import corpora, notebooks, papers
+from serkit import audio, corpora, notebooks, papers
 from serkit.corpora import loaders, miniatures
 from serkit.errors import SerkitError
 
@@ -63,8 +63,13 @@ def built(tmp_path_factory):
     folder.mkdir(parents=True)
     nbformat.write(executed(), folder / "notebook.ipynb")
     shutil.copy(ROOT / "results" / EXECUTED / "command.txt", folder)  # by which it is found to be that study
+    for actor in (1, 2):
+        (root / "speech" / f"Actor_{actor:02d}").mkdir(parents=True)
+        for name in ("03-01-01-01-01-01", "03-01-05-01-01-01", "03-01-05-02-01-01", "03-01-05-02-02-01"):
+            path = root / "speech" / f"Actor_{actor:02d}" / f"{name}-{actor:02d}.wav"
+            audio.write(path, np.full(1600, 0.1), 16000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("SERKIT_RAVDESS", raising=False)
+        patch.setenv("SERKIT_RAVDESS", str(root / "speech"))
         return script().build(root / "results", root / "site", {"li2018"}, ["serkit.metrics"])
 
 
@@ -106,6 +111,15 @@ def test_the_first_page_has_the_verdicts_of_the_results(built):
     for one in made.itertuples():
         assert f"{one.better} is better than {one.worse} UA {one.published:.1f} {one.measured:.1f}" in text
         assert f"{one.low:.1f} to {one.high:.1f} {one.seeds} {one.verdict}" in text
+
+
+def test_ravdess_can_be_heard_and_its_licence_is_said(built):
+    found = page(built, "listen.html")
+    heard = [Path(item["src"]).stem for item in found.find_all("audio")]
+    assert heard == [f"03-01-{name}-01-01-{actor}" for name in ("01-01", "05-02") for actor in ("01", "02")]
+    assert all((built.parent / item["src"]).is_file() for item in found.find_all("audio"))
+    assert "CC BY-NC-SA 4.0" in found.get_text()
+    assert "not for commercial use" in found.get_text()
 
 
 def test_the_reference_comes_from_docstrings(built):
