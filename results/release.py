@@ -192,15 +192,16 @@ def add(folder: Path, out: Path, roots: dict[str, str]) -> list[dict]:
                 manifest["corpus"]["miniature"]
             )
             made = out / ("-".join(filter(None, [key, corpus, dimension])) + ".keras")
-            stripped(path, made, learnt)
-            worst = None
+            built, worst = Path(aside) / made.name, None
+            stripped(path, built, learnt)
             if speech is not None:
                 stored = pd.read_csv(path.with_name("predictions.csv"), dtype={"id": str})
                 stored = stored[stored["side"] == "test"] if "side" in stored else stored
-                worst = tried(predict.load(made), stored, speech)
+                worst = tried(predict.load(built), stored, speech)
                 if not worst <= CLOSE:
-                    made.unlink()
                     raise SerkitError(f"{path} gives other numbers than its run, by up to {worst:.2g}: left out")
+            with files.atomic(made) as temporary:
+                shutil.copy(built, temporary)
             rows.append(
                 {"file": made.name, "manifest": modelfiles.manifest(made), "bytes": made.stat().st_size, "off": worst}
             )

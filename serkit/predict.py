@@ -42,6 +42,7 @@ WHOLE = 320.0  # seconds of a recording whose trajectory is computed at once: RE
 PART = 60.0  # seconds of the parts of a longer one
 SHORTEST = 0.25  # seconds of a recording; a vowel
 FRONT_ENDS = ("linear_spectrogram", "short_term_36", "is10", "yaafe_743", "kaldi_fbank", "log_spectrogram")
+SAID = ("paper", "corpus", "proposed", "model", "scores", "spec", "recipe")  # by every model
 KINDS = ("pieces", "sequences", "vector", "crops", "recordings")
 NEEDS_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka", ".mkv", ".mov")
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".aif", ".m4a")
@@ -182,12 +183,12 @@ class Model:
         self._speaker: dict[str, np.ndarray] | None = None
         self._latest: list[np.ndarray] = []  # a signal and its frames, shared by copies
         try:
-            self._recipe = self.manifest["recipe"]
+            self._recipe = {name: self.manifest[name] for name in SAID}["recipe"]
             self._front_end, self._input = self._recipe["front end"], self._recipe["input"]
             one_of(self._front_end["name"], FRONT_ENDS, "front end")
             one_of(self._input["kind"], KINDS, "kind of input")
             self._columns = {task: list(names) for task, names in self._recipe.get("columns", {}).items()}
-        except KeyError as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise SerkitError(f"{self.path} does not say {error} of itself: get the model again") from error
         self._statistics = modelfiles.statistics(path)
 
@@ -209,8 +210,8 @@ class Model:
                 import serkit.layers  # noqa: F401  (its layers have to be known before a model with them is read)
 
                 return keras.saving.load_model(self.path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, OSError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0]
+        except Exception as error:  # a damaged file raises anything
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise SerkitError(f"the network in {self.path} cannot be read ({reason}): get the model again") from error
 
     def __call__(

@@ -293,6 +293,14 @@ def test_files_that_are_no_models_are_refused(path, tmp_path):
     keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)]).save(tmp_path / "bare.keras")
     with pytest.raises(SerkitError, match="without the way from a signal to its answer"):
         predict.load(tmp_path / "bare.keras")
+    content = bytearray(path.read_bytes())
+    content[-600] ^= 255  # within the manifest, which is compressed
+    (tmp_path / "flipped.keras").write_bytes(content)
+    with pytest.raises(SerkitError, match=r"flipped.keras"):
+        predict.load(tmp_path / "flipped.keras")
+    (tmp_path / "half.keras").write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(SerkitError, match=r"half.keras is no .keras file"):
+        predict.load(tmp_path / "half.keras")
     other = shutil.copy(path, tmp_path / "later.keras")
     modelfiles.describe(other, {**manifest_of(PIECES), "format": 9}, {})
     with pytest.raises(SerkitError, match="a model of format 9; this serkit reads 1"):
