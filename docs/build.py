@@ -16,12 +16,14 @@ import json
 import os
 import pkgutil
 import re
+import shlex
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -29,7 +31,7 @@ import nbformat
 import pandas as pd
 
 import serkit
-from serkit import corpora, papers
+from serkit import corpora, notebooks, papers
 from serkit.errors import SerkitError
 
 HERE = Path(__file__).resolve().parent
@@ -140,10 +142,11 @@ def _studies(executions: Path, known: dict[str, papers.Paper]) -> list[_Study]:
     by_command = {_command(study.committed): study.name for study in found.values()}
     for path in sorted(executions.rglob("notebook.ipynb")):
         folder = path.parent
-        if folder.name not in known or (why := _unfinished(path)):
+        if folder.name not in known or (why := _unfinished(path) or _of_another(path, known[folder.name])):
             print(f"passed over: {path}: {why if folder.name in known else 'of no paper'}", file=sys.stderr)
             continue
-        variant = folder.parents[1].relative_to(executions).name if folder.parents[1] != executions.parent else ""
+        store = folder.parents[1]
+        variant = store.relative_to(executions).name if store.is_relative_to(executions) else ""
         name = f"{folder.parent.name}/{'_'.join(filter(None, (folder.name, variant)))}"
         name = by_command.get(_command(folder), name) or name
         found.setdefault(name, _Study(name, known[folder.name])).executed = path
@@ -168,6 +171,23 @@ def _unfinished(path: Path) -> str:
         return "it stopped with an error"
     if not cells or any(cell.get("execution_count") is None for cell in cells):
         return "not all of its cells were executed"
+    return ""
+
+
+def _of_another(path: Path, paper: papers.Paper) -> str:
+    """Why a notebook is not what the command beside it makes; empty where it is, or where there is none."""
+    words = shlex.split(_command(path.parent))
+    if not words:
+        return ""
+    given = dict(word.split("=", 1) for before, word in pairwise(words) if before == "--set")
+    options = dict(pairwise(words))
+    given |= {"seeds": options["--seeds"]} if "--seeds" in options else {}
+    profile = options.get("--profile", "quick")
+    metadata = json.loads(path.read_text(encoding="utf-8"))["metadata"]
+    had = metadata.get("papermill", {}).get("parameters", {})
+    for name, value in notebooks.resolve(paper, profile, given).items():
+        if paper.parameters[name].source != "place" and had.get(name, value) != value:
+            return f"its {name} is {had[name]!r}, and {value!r} in the command.txt beside it"
     return ""
 
 

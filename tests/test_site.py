@@ -175,6 +175,18 @@ def test_notebooks_that_have_not_ended_are_passed_over(tmp_path):
     assert "not all of its cells" in script()._unfinished(path)
 
 
+def test_a_notebook_of_other_settings_than_the_command_beside_it_is_passed_over(tmp_path):
+    given = executed()
+    given.metadata["papermill"]["parameters"] |= {"seeds": 3, "trim": 40.0}
+    nbformat.write(given, tmp_path / "notebook.ipynb")
+    li2018 = papers.find("li2018")
+    assert script()._of_another(tmp_path / "notebook.ipynb", li2018) == ""
+    command = "# serkit\nserkit reproduce li2018 --corpus ravdess=FOLDER --set trim=40.0 --seeds {}\n"
+    for seeds, why in ((3, ""), (2, "its seeds is 3, and 2 in the command.txt beside it")):
+        (tmp_path / "command.txt").write_text(command.format(seeds))
+        assert script()._of_another(tmp_path / "notebook.ipynb", li2018) == why
+
+
 def test_other_folders_are_not_written_over(tmp_path):
     (tmp_path / "mine.txt").touch()
     with pytest.raises(SerkitError, match="is not empty and no site"):
