@@ -8,6 +8,7 @@ of the training speech. Nothing of it is code: the network is read in Keras' saf
 import io
 import json
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from serkit.errors import SerkitError
 
 FORMAT = 1
 MANIFEST, STATISTICS = "serkit.json", "serkit.npz"
+# What is raised when an archive is damaged, whatever part of it.
+BROKEN = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, KeyError, NotImplementedError, RuntimeError)
 LARGEST = 2**28  # bytes of a manifest or of statistics, so that a file cannot fill the memory
 
 
@@ -74,7 +77,7 @@ def statistics(path: Path | str) -> dict[str, np.ndarray]:
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
             return dict(arrays)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         raise SerkitError(f"{STATISTICS} in {path} is damaged ({error}): get the model again") from error
 
 
@@ -89,5 +92,5 @@ def _member(path: Path | str, name: str) -> bytes | None:
             if archive.getinfo(name).file_size > LARGEST:
                 raise SerkitError(f"{name} in {path} is larger than {LARGEST} bytes: this is no model of ours")
             return archive.read(name)
-    except (zipfile.BadZipFile, OSError) as error:
+    except BROKEN as error:
         raise SerkitError(f"{path} is no .keras file ({error}): name a model, or a folder of results") from error

@@ -7,9 +7,9 @@ utterance (tao2018's dense network), `crops` around speech (chang2017), whole `r
 
 A recording longer than a window (30 s unless told otherwise) is cut into equal parts of at most that length; each is
 answered as an utterance of its own, and the answer to the whole is the mean of their probabilities, each weighing as
-much as it is long. Silent parts are passed over. A trajectory is computed in parts of at most five minutes that overlap
-by more than a network sees to either side, and their inner values are laid side by side. So memory does not grow with
-the length.
+much as it is long. Silent parts are passed over. The trajectory of more than five minutes is computed in parts of a
+minute that overlap by more than a network sees to either side, and their inner values are laid side by side: they are
+those of the whole, but for recurrent networks, which remember longer. So memory does not grow with the length.
 """
 
 import contextlib
@@ -39,9 +39,10 @@ if TYPE_CHECKING:
 RATE = 16000  # Hz, of all front ends
 WINDOW = 30.0  # seconds that are answered as one utterance
 WHOLE = 320.0  # seconds of a recording whose trajectory is computed at once: RECOLA's five minutes are
-PART = 240.0  # seconds of the parts of a longer one
+PART = 60.0  # seconds of the parts of a longer one
 SHORTEST = 0.25  # seconds of a recording; a vowel
 FRONT_ENDS = ("linear_spectrogram", "short_term_36", "is10", "yaafe_743", "kaldi_fbank", "log_spectrogram")
+SAID = ("paper", "corpus", "proposed", "model", "scores", "spec", "recipe")  # by every model
 KINDS = ("pieces", "sequences", "vector", "crops", "recordings")
 NEEDS_FFMPEG = (".m4a", ".mp4", ".aac", ".wma", ".amr", ".3gp", ".webm", ".mka", ".mkv", ".mov")
 AUDIO = (".wav", ".flac", ".mp3", ".ogg", ".opus", ".aiff", ".aif", ".m4a")
@@ -182,12 +183,12 @@ class Model:
         self._speaker: dict[str, np.ndarray] | None = None
         self._latest: list[np.ndarray] = []  # a signal and its frames, shared by copies
         try:
-            self._recipe = self.manifest["recipe"]
+            self._recipe = {name: self.manifest[name] for name in SAID}["recipe"]
             self._front_end, self._input = self._recipe["front end"], self._recipe["input"]
             one_of(self._front_end["name"], FRONT_ENDS, "front end")
             one_of(self._input["kind"], KINDS, "kind of input")
             self._columns = {task: list(names) for task, names in self._recipe.get("columns", {}).items()}
-        except KeyError as error:
+        except (KeyError, TypeError, AttributeError) as error:
             raise SerkitError(f"{self.path} does not say {error} of itself: get the model again") from error
         self._statistics = modelfiles.statistics(path)
 
@@ -209,8 +210,8 @@ class Model:
                 import serkit.layers  # noqa: F401  (its layers have to be known before a model with them is read)
 
                 return keras.saving.load_model(self.path, compile=False, safe_mode=True)
-        except (ValueError, TypeError, OSError, KeyError) as error:
-            reason = str(error).strip().splitlines()[0]
+        except Exception as error:  # a damaged file raises anything
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise SerkitError(f"the network in {self.path} cannot be read ({reason}): get the model again") from error
 
     def __call__(
@@ -239,8 +240,8 @@ class Model:
         Raises:
             SerkitError: as `__call__`; or the file cannot be read.
         """
-        with _decoded(Path(path)) as readable:
-            return self._listen(_from_file(readable, Path(path)))
+        with _sound_of(path) as sound:
+            return self._listen(sound)
 
     def of_speaker(self, recordings: Iterable[Path | str | tuple[np.ndarray, float]]) -> "Model":
         """Give this model for one speaker: it scales frames by what these recordings of hers or his have in common.
@@ -309,14 +310,13 @@ class Model:
     # How a recording is cut
 
     def _listen(self, sound: "_Sound", words: pd.DataFrame | None = None, rows: int | None = None) -> Answer:
-        model = self
+        model = self._copy()  # the network is read before anything else loads what it computes with
         if self._by_speaker and self._speaker is None:
             if self._input["kind"] == "vector":
                 raise SerkitError(
                     f"{self.manifest['model']} was trained on vectors scaled by speaker: give other recordings of the "
                     "same speaker (--speaker, or Model.of_speaker)"
                 )
-            model = self._copy()
             model._speaker = self._measured([sound])
         answer = model._trajectory(sound, rows) if self._input["kind"] == "recordings" else model._windows(sound, words)
         for other in self.also:
@@ -677,14 +677,32 @@ def _from_array(signal: np.ndarray, rate: float) -> _Sound:
     return _sound("the signal", len(signal) / rate, rate, channels, read)
 
 
-def _from_file(path: Path, named: Path) -> _Sound:
-    """`named` is what the user calls it."""
+@contextlib.contextmanager
+def _from_file(path: Path, named: Path) -> Iterator[_Sound]:
+    """As `serkit.audio.read` reads it, opened once: to find a place in an MP3 is slow. `named` is what errors say."""
+    import soundfile
+    import soxr
+
     found = audio.info(path)
+    rate = found.sample_rate
+    with soundfile.SoundFile(path) as stream:
 
-    def read(start: float, end: float) -> np.ndarray:
-        return audio.read(path, RATE, start, end)[0]
+        def read(start: float, end: float) -> np.ndarray:
+            first, last = round(start * rate), min(round(end * rate), found.samples)
+            try:
+                if stream.tell() != first:
+                    stream.seek(first)
+                signal = stream.read(last - first, dtype="float32", always_2d=True)
+            except soundfile.LibsndfileError as error:
+                raise SerkitError(f"cannot decode {named} ({error.error_string.strip()}); copy it again") from error
+            if len(signal) != last - first:
+                raise SerkitError(f"{named} is truncated: {len(signal)} of {last - first} samples; copy it again")
+            mono = signal.mean(axis=1) if signal.shape[1] > 1 else signal[:, 0]
+            if not np.isfinite(mono).all():
+                raise SerkitError(f"{named} holds samples that are not finite numbers; export it again")
+            return mono if rate == RATE else soxr.resample(mono, rate, RATE, quality="VHQ")
 
-    return _sound(str(named), found.duration, found.sample_rate, found.channels, read)
+        yield _sound(str(named), found.duration, rate, found.channels, read)
 
 
 @contextlib.contextmanager
@@ -694,8 +712,8 @@ def _sound_of(one: Any) -> Iterator[_Sound]:
     elif isinstance(one, tuple):
         yield _from_array(*one)
     else:
-        with _decoded(Path(one)) as readable:
-            yield _from_file(readable, Path(one))
+        with _decoded(Path(one)) as readable, _from_file(readable, Path(one)) as sound:
+            yield sound
 
 
 @contextlib.contextmanager
@@ -798,12 +816,14 @@ def _of_one_window(model: Model, answer: Answer) -> Any:
             figure.colorbar(shown, ax=top, label="attention (even: 1)")
     else:
         plots.spectrogram(top, features.log_spectrogram(signal, RATE), 0.016, 8000)
+    if model._front_end.get("trim"):
+        top.set_xlabel("time (s) from the first sound on")
     if weights is not None:
         lower = panels[1, 0]
         edges = np.linspace(0, len(signal) / RATE, len(weights) + 1)
         lower.stairs(weights * len(weights), edges, fill=True)
         lower.axhline(1, color="black", linestyle="--", linewidth=1)
-        lower.set(ylabel="attention\n(even: 1)", xlabel="time (s)", xlim=top.get_xlim(), ylim=(0, None))
+        lower.set(ylabel="attention\n(even: 1)", xlabel=top.get_xlabel(), xlim=top.get_xlim(), ylim=(0, None))
         top.set_xlabel("")
     for axis, (task, names) in zip(panels[-len(model._columns) :, 0], model._columns.items(), strict=True):
         values = answer.overall[names]
