@@ -103,6 +103,9 @@ def _reproduce(
 
     from serkit import jobs as side_by_side
 
+    ways = {"--shard": shard, "--verify": verify, "--plan": planned, "--scheduler": scheduler if shard else None}
+    if len(chosen := [name for name, given in ways.items() if given]) > 1:
+        raise SerkitError(f"{chosen[0]} does not go with {chosen[1]}: leave one of them out")
     shared = {"seeds": seeds, "workers": workers, "scheduler": scheduler}
     plan, refused = _plan(
         paper, corpora, profile, settings, {name: value for name, value in shared.items() if value is not None}
@@ -119,11 +122,8 @@ def _reproduce(
         _verify(executions, verify)
         return
     if shard:
-        if planned or scheduler:
-            raise SerkitError(
-                f"--shard does not go with {'--plan' if planned else '--scheduler'}: leave one of them out"
-            )
         executions, failed = _do_shares(executions, shard)
+        os.environ["SERKIT_SHARD_END"] = "1"
         jobs = 1
     if planned:
         _show_plan(executions, jobs or side_by_side.usual_number(), workers or 1)

@@ -113,6 +113,16 @@ def locked(path: Path | str, wait: bool = True) -> Iterator[bool]:
             lock.release()
 
 
+def make_folder(path: Path | str) -> None:
+    """Make a folder, with those above it, where there is none.
+
+    Raises:
+        SerkitError: the disk is full, or nothing may be written there.
+    """
+    with _plainly(Path(path)):
+        Path(path).mkdir(parents=True, exist_ok=True)
+
+
 @contextmanager
 def _plainly(path: Path) -> Iterator[None]:
     """Say what a disk or a folder refuses while `path` is written.

@@ -71,7 +71,7 @@ def copy(directory: Path | str) -> list[Path]:
         missing = ", ".join(path.name for path in copies.values() if path not in there)
         remedy = f"; {missing} is missing there: copy to another folder, and take it from there" * bool(missing)
         raise SerkitError(f"{there[0]} is there already{remedy or ': name another folder, or move it away'}")
-    directory.mkdir(parents=True, exist_ok=True)
+    files.make_folder(directory)
     for source, path in copies.items():
         path.write_bytes(source.read_bytes())
     return list(copies.values())
@@ -322,11 +322,11 @@ def execute(
         _drop_startup_lines(notebook)
         nbformat.write(notebook, executed)
         files.write_text(folder / "command.txt", f"# {source}\n{_command(paper, values)}\n")
+        for path in (path for path, changed in _tables_and_figures(folder).items() if earlier.get(path) == changed):
+            path.unlink()  # of an earlier execution with other parameters
         if _changed(missing) not in (None, before):
             raise SerkitError(f"{key}: {_lacking(missing)}; {folder} has the tables without them")
         _tidy(folder / "runs")
-        for path in (path for path, changed in _tables_and_figures(folder).items() if earlier.get(path) == changed):
-            path.unlink()  # of an earlier execution with other parameters
         stamps.write(folder, made)
     return folder
 
@@ -540,7 +540,7 @@ def do_share(
     """
     shards.parsed(share)
     paper, corpus, root, folder, values = _prepared(key, corpus, root, profile, out, given)
-    (folder / "runs").mkdir(parents=True, exist_ok=True)
+    files.make_folder(folder / "runs")
     with tempfile.TemporaryDirectory() as aside:
         notes = Path(aside) / "notes.jsonl"
         variables = {"SERKIT_SHARD": share, "SERKIT_SHARD_NOTES": str(notes), **_miniature_alone(corpus, root)}

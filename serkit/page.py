@@ -245,6 +245,7 @@ def _execution(folder: Path, top: Path) -> _Execution:
     else:
         one.state, one.finished = _UNFINISHED, False
         one.problems += [f"its notebook stopped: {stopped}"] * bool(stopped)
+    one.problems += _since(folder, one.problems)
     begun = len(list((folder / "runs").glob("*.checkpoint")))
     one.state += f" Runs that were begun and not ended: {begun}." * bool(begun)
     if not one.tables:
@@ -252,6 +253,16 @@ def _execution(folder: Path, top: Path) -> _Execution:
     elif not one.tables.keys() & {"claims", "summary"} and one.paper:
         one.problems.append("tables/claims.csv is missing: what was measured cannot be set beside the paper's numbers")
     return one
+
+
+def _since(folder: Path, problems: list[str]) -> list[str]:
+    """What is no longer as a finished execution left it, by its stamp."""
+    stamp = _json(folder / "made_of.json", problems) if (folder / "made_of.json").is_file() else None
+    left = _mapping(_mapping(stamp).get("files"))
+    gone = [name for name in left if not (folder / name).is_file()]
+    changed = [name for name in left if name not in gone and files.sha256(folder / name) != left[name]]
+    said = [f"gone since the execution ended: {', '.join(gone)}"] * bool(gone)
+    return said + [f"not what the execution left: {', '.join(changed)}"] * bool(changed)
 
 
 def _table(path: Path, problems: list[str]) -> pd.DataFrame | None:

@@ -1,7 +1,8 @@
 """A share of a study's runs: n commands on shared storage do a part each, without a scheduler; any finishes the tables.
 
 ``$SERKIT_SHARD`` is ``i/n``: this process does every n-th of the runs, beginning with the i-th, as far as they are
-missing. What it did and what is still missing is noted in the file that ``$SERKIT_SHARD_NOTES`` names.
+missing. What it did and what is still missing is noted in the file that ``$SERKIT_SHARD_NOTES`` names. With
+``$SERKIT_SHARD_END`` all shares have been done: runs that failed there are not tried again, and tables do without them.
 """
 
 import json
@@ -15,6 +16,11 @@ from serkit.errors import SerkitError
 def active() -> bool:
     """Whether this process does a share only."""
     return bool(os.environ.get("SERKIT_SHARD"))
+
+
+def end() -> bool:
+    """Whether all shares have been done."""
+    return bool(os.environ.get("SERKIT_SHARD_END"))
 
 
 def parsed(text: str) -> tuple[int, int]:

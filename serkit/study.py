@@ -256,10 +256,11 @@ class Study:
             return self._plan(specs, keys, what)
         keys = dict(zip(keys, specs, strict=True))
         to_do = {key: spec for key, spec in keys.items() if not self._is_there(spec, key)}
-        mine = {key: to_do[key] for key in shards.share(list(keys)) if key in to_do}
+        left = {key: found for key in to_do if (found := _failure(self.directory / key))} if shards.end() else {}
+        mine = {key: to_do[key] for key in shards.share(list(keys)) if key in to_do and key not in left}
         told = f"{what} ({len(keys) - len(to_do)} found, {len(mine)} to do)"
         try:
-            failed = self._do(mine, workers, scheduler, told, len(to_do) < len(keys))
+            failed = left | self._do(mine, workers, scheduler, told, len(to_do) < len(keys))
         except SerkitError as error:
             if shards.active():
                 shards.note(what=what, done=0, missing=[], error=str(error))
@@ -526,6 +527,14 @@ def _execute(study: Study, spec: dict, key: str, conditions: dict, machinery: di
 def _place_of_failure(directory: Path) -> Path:
     """Of the record of a run that failed."""
     return directory.with_name(f"{directory.name}.failed.json")
+
+
+def _failure(directory: Path) -> dict | None:
+    """The record of a run that failed; None where there is none."""
+    try:
+        return json.loads(_place_of_failure(directory).read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError):
+        return None
 
 
 def _said(failed: dict[str, dict]) -> str:

@@ -15,7 +15,7 @@ from bs4 import BeautifulSoup
 from click.testing import CliRunner
 from PIL import Image
 
-from serkit import files, page, study
+from serkit import files, page, stamps, study
 from serkit.cli import main
 
 RESULTS = Path(__file__).parents[1] / "results"
@@ -152,7 +152,8 @@ def test_companions_show_their_summary_first(six):
     section = soup(six[1][0]).find(id="x-ravdess-compare")
     summary = pd.read_csv(six[0] / "ravdess/compare/tables/summary.csv")
     assert [row["model"] for row in rows_of(section.find("table"))] == list(summary["model"])
-    assert "The first 100 of 750 rows; all are in tables/pairs.csv." in section.get_text()
+    pairs = len(pd.read_csv(six[0] / "ravdess/compare/tables/pairs.csv"))
+    assert f"The first 100 of {pairs} rows; all are in tables/pairs.csv." in section.get_text()
 
 
 def test_every_figure_is_inside_with_its_own_pixels(six, tmp_path):
@@ -271,6 +272,16 @@ def test_what_a_study_leaves_of_a_failed_run_is_shown(tmp_path):
     assert rows_of(below(soup(written), "overview"))[0]["failed"] == "1"
     assert "no record" not in shown
     assert "versions of libraries serkit" in shown
+
+
+def test_what_is_gone_or_changed_since_is_said(tree):
+    stamps.write(tree, "x")
+    assert "since the execution" not in text_of(page.write(tree.parents[1])[0])
+    (tree / "figures" / "small.png").unlink()
+    (tree / "tables" / "runs.csv").write_text("model,key,seconds\nGAP,aa,0.1\n")
+    shown = text_of(page.write(tree.parents[1])[0])
+    assert "gone since the execution ended: figures/small.png" in shown
+    assert "not what the execution left: tables/runs.csv" in shown
 
 
 def test_the_command_without_its_comment(tree):

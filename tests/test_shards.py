@@ -1,10 +1,11 @@
 """Shares of a study: n commands do a part each, and one of them finishes the tables."""
 
 import nbformat
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from serkit import cli, notebooks, papers, planning, shards
+from serkit import cli, notebooks, papers, planning, shards, study
 from serkit.errors import SerkitError
 
 CELLS = (
@@ -91,6 +92,7 @@ def test_no_share():
 
 
 def test_the_command_makes_tables_when_all_is_there(monkeypatch):
+    monkeypatch.delenv("SERKIT_SHARD_END", raising=False)  # what the command sets goes after the test
     executed = []
     left = {"li2018": 0, "zhao2018": 3}
 
@@ -115,7 +117,28 @@ def test_the_command_makes_tables_when_all_is_there(monkeypatch):
     )
 
 
+def test_tables_are_made_without_trying_again_what_failed(tmp_path, monkeypatch):
+    """Each share has tried its own twice; the notebook that makes the tables tried them twice more."""
+    tried = tmp_path / "tried.txt"
+
+    def run(seed):
+        with tried.open("a") as file:
+            file.write(str(seed))
+        if seed == 1:
+            raise ValueError("no 1")
+        return study.Outcome(pd.DataFrame({"id": ["a"]}))
+
+    one = study.Study(tmp_path / "runs", run)
+    one.complete(study.grid(seed=[0, 1, 2]))
+    assert tried.read_text() == "0121"
+    monkeypatch.setenv("SERKIT_SHARD_END", "1")
+    assert one.complete(study.grid(seed=[0, 1, 2, 3]))["seed"].tolist() == [0, 2, 3]
+    assert tried.read_text() == "01213"
+    assert study.missing(tmp_path)["error"].tolist() == ["ValueError: no 1"]
+
+
 def test_a_notebook_without_a_study_is_executed_as_it_is(monkeypatch):
+    monkeypatch.delenv("SERKIT_SHARD_END", raising=False)  # what the command sets goes after the test
     executed = []
     monkeypatch.setattr("serkit.jobs.execute_all", lambda executions, *_: executed.extend(executions) or iter(()))
     given = ["reproduce", "papers_by_numbers", "--profile", "smoke", "--shard", "1/2"]
@@ -124,7 +147,7 @@ def test_a_notebook_without_a_study_is_executed_as_it_is(monkeypatch):
     assert [one[0] for one in executed] == ["papers_by_numbers"]
 
 
-@pytest.mark.parametrize("other", [["--plan"], ["--scheduler", "tcp://x:1"]])
+@pytest.mark.parametrize("other", [["--plan"], ["--scheduler", "tcp://x:1"], ["--verify"]])
 def test_what_a_share_does_not_go_with(other):
     result = CliRunner().invoke(cli.main, ["reproduce", "li2018", "--profile", "smoke", "--shard", "1/2", *other])
     assert result.exit_code == 1

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from serkit import files, notebooks, papers, stamps
+from serkit.errors import SerkitError
 
 
 @pytest.fixture
@@ -117,6 +118,11 @@ def test_tables_and_figures_that_an_execution_does_not_make_are_gone_after_it(tm
         (folder / "runs" / "abc").mkdir(parents=True, exist_ok=True)
         assert {str(path.relative_to(folder)) for path in folder.glob("*s/*.*")} == set(made)
     assert (folder / "runs" / "abc").is_dir()
+    made = ["tables/missing.csv"]
+    monkeypatch.setattr(notebooks, "_lacking", lambda _: "a run failed")
+    with pytest.raises(SerkitError, match=r"a run failed; .* has the tables without them"):
+        notebooks.execute("li2018", profile="smoke", out=tmp_path, again=True)
+    assert [path.name for path in folder.glob("*s/*.*")] == ["missing.csv"]
 
 
 def test_execute_does_nothing_where_the_stamp_holds(tmp_path, monkeypatch):

@@ -172,7 +172,9 @@ def test_fewer_public_names_than_before():
         "report.whole_folds",
         "study.missing",
     }
-    new |= {f"shards.{name}" for name in ("active", "parsed", "share", "note", "read", "open_ends")}
+    new |= {"files.make_folder"} | {
+        f"shards.{name}" for name in ("end", "active", "parsed", "share", "note", "read", "open_ends")
+    }
     new |= {f"checkpoints.{name}" for name in ("of_run", "Epochs", "Training")} | {"planning.note_stores"}
     # Models that anybody can use.
     new |= {f"modelfiles.{name}" for name in ("describe", "manifest", "statistics")} | {"study.small"}
