@@ -13,6 +13,7 @@ from serkit.errors import SerkitError, one_of
 
 if TYPE_CHECKING:
     from serkit.papers import Paper
+    from serkit.predict import Answer
 
 
 class _Commands(click.Group):
@@ -188,28 +189,32 @@ def _predict(model, audio, as_json, drawn, known, window) -> None:
     """Say what emotion a MODEL hears in your own recordings, AUDIO.
 
     MODEL is a model file, or a folder of results, of which the best-documented model is taken. AUDIO is WAV, FLAC, MP3
-    or OGG of any rate and length, or what else ffmpeg reads where it is installed.
+    or OGG of any rate and length, or what else ffmpeg reads where it is installed; of a folder, all such files in it.
     """
     import json
 
-    from serkit import predict
+    from serkit import predict, progress
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     loaded = predict.load(model)
     loaded.window = window
     if known:
         loaded = loaded.of_speaker([path for one in known for path in _recordings(one)])
+    audio = [path for one in audio for path in (map(str, _recordings(one)) if Path(one).is_dir() else [one])]
     everybody, places = [loaded, *loaded.also], _pictures(drawn, audio)
-    found, failed = {}, {}
+    found, failed, head = {}, {}, ""
     if not as_json:
         click.echo("\n".join(one.title for one in everybody))
-    for path in audio:
+    for path in progress.track(audio, "recordings", len(audio)):
         try:
             found[path] = loaded.file(path)
             if path in places:
                 predict.plot(loaded, found[path], places[path])
         except SerkitError as error:
             failed[path] = str(error)
+            continue
+        if not as_json:
+            head = _show_answer(path, found[path], max(map(len, audio)), head)
     if as_json:
         told = {"model": [one.manifest for one in everybody], "caveats": loaded.caveats}
         told["recordings"] = [
@@ -217,33 +222,42 @@ def _predict(model, audio, as_json, drawn, known, window) -> None:
         ]
         click.echo(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
     else:
-        click.echo(_answers(found))
-        click.echo("\n".join(f"* {one}" for one in loaded.caveats))
+        click.echo("\n".join(["", *(f"* {one}" for one in loaded.caveats if found)]))
         for path in places.values():
             click.echo(f"drawn: {path}")
     if failed:
-        raise SerkitError("; ".join(failed.values()))
+        raise SerkitError("\n".join(failed.values()))
 
 
-def _answers(found: dict) -> str:
-    """A table of the answers to some recordings, and how each was treated."""
-    import pandas as pd
+def _show_answer(path: str, answer: "Answer", width: int, head: str) -> str:
+    """Print the answer to a recording as a row of a table, and how it was treated; return the table's head.
 
-    lines, rows = [], []
-    for path, answer in found.items():
-        notes = "".join(f"\n  {note}" for note in answer.notes)
-        if answer.trajectory is not None:
-            values = answer.trajectory.drop(columns="time").agg(["mean", "min", "max"]).T
-            lines.append(f"\n{path}, {answer.seconds:.1f} s, {len(answer.trajectory)} values{notes}")
-            lines.append(values.round(3).rename_axis("dimension").reset_index().to_string(index=False))
-            continue
-        rows.append({"file": path, "seconds": round(answer.seconds, 2), **answer.best, **answer.overall.round(3)})
-        if len(answer.probabilities) > 1:
-            lines.append(f"\n{path}{notes}\n{answer.probabilities.round(3).to_string(index=False)}")
-        elif notes:
-            lines.append(f"{path}{notes}")
-    whole = [pd.DataFrame(rows).to_string(index=False)] if rows else []
-    return "\n".join([*whole, *lines, ""])
+    Args:
+        path: of the recording.
+        answer: to it.
+        width: of the longest path.
+        head: of the table so far; empty before its first row.
+    """
+    from tqdm import tqdm
+
+    notes = [f"  {note}" for note in answer.notes]
+    if answer.trajectory is not None:
+        values = answer.trajectory.drop(columns="time").agg(["mean", "min", "max"]).T
+        table = values.round(3).rename_axis("dimension").reset_index().to_string(index=False)
+        tqdm.write("\n".join(["", f"{path}, {answer.seconds:.1f} s, {len(answer.trajectory)} values", *notes, table]))
+        return ""
+    names = [name for own in answer.tasks.values() for name in own]
+    widths = [max(len(task), *map(len, own)) for task, own in answer.tasks.items()]
+    titles = [f"{task:>{wide}}" for task, wide in zip(answer.tasks, widths, strict=True)]
+    shown = [f"{answer.best[task]:>{wide}}" for task, wide in zip(answer.tasks, widths, strict=True)]
+    shown += [f"{answer.overall[name]:>{max(len(name), 5)}.3f}" for name in names]
+    now = "  ".join([f"{'file':<{width}}", "seconds", *titles, *(f"{name:>5}" for name in names)])
+    rows = [] if now == head else [now]
+    rows += ["  ".join([f"{path:<{width}}", f"{answer.seconds:>7.2f}", *shown]), *notes]
+    if len(answer.probabilities) > 1:
+        rows += [f"  {line}" for line in answer.probabilities.round(3).to_string(index=False).splitlines()]
+    tqdm.write("\n".join(rows))
+    return now
 
 
 def _recordings(place: str) -> list[Path]:

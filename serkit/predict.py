@@ -66,6 +66,8 @@ WITHOUT_SPEAKER = (
     "It was trained on frames scaled by what each speaker's recordings have in common; without --speaker it takes each "
     "recording for all that its speaker ever said, which costs accuracy."
 )
+LOWEST_RATE = 4000  # Hz; less holds no voice
+NO_SOUND = "is silence throughout, its samples (the mean of its channels) being all the same: there is nothing to hear"
 ONE = "recording"  # the id of what is listened to
 
 
@@ -179,6 +181,10 @@ class Model:
 
     def __init__(self, path: Path | str, also: Sequence["Model"] = ()):
         self.path, self.also, self.manifest = Path(path), list(also), modelfiles.manifest(path)
+        if self.path.suffix != ".keras":
+            raise SerkitError(
+                f"{self.path} is a model whose name Keras does not read: rename it to {self.path.stem}.keras"
+            )
         self.window = WINDOW
         self._speaker: dict[str, np.ndarray] | None = None
         self._latest: list[np.ndarray] = []  # a signal and its frames, shared by copies
@@ -328,20 +334,22 @@ class Model:
         parts, silent, notes = sound.parts(self.window), [], list(sound.notes)
         if words is not None and len(parts) > 1:
             raise SerkitError(f"words go with one window; {sound.seconds:.1f} s are {len(parts)}: set a longer window")
-        rows, heard = [], None
+        rows, heard, names = [], None, [name for own in self._columns.values() for name in own]
         for start, end in parts:
             signal = sound.read(start, end)
-            if not signal.any():
+            if _silent(signal):
                 silent.append(f"{start:.1f} to {end:.1f} s")
                 continue
             heard = self._trimmed(signal)
-            rows.append([start, end, *self._scores(heard, words)])
+            found = self._scores(heard, words)
+            if len(found) != len(names):
+                raise SerkitError(f"{self.path} names {len(names)} labels, and its network gives {len(found)} numbers")
+            rows.append([start, end, *found])
         if not rows:
-            raise SerkitError(f"{sound.name} is digital silence throughout: there is nothing to hear")
+            raise SerkitError(f"{sound.name} {NO_SOUND}")
         if silent:
             notes.append(f"{', '.join(silent)}: digital silence, passed over")
-        names = ["start", "end", *(name for names in self._columns.values() for name in names)]
-        scores = pd.DataFrame(rows, columns=names)
+        scores = pd.DataFrame(rows, columns=["start", "end", *names])
         probabilities = scores.copy()
         for own in self._columns.values():
             probabilities[own] = _as_probabilities(scores[own].to_numpy(), self._recipe["stored"])
@@ -367,12 +375,12 @@ class Model:
             first, last = max(begin - margin, 0), min(begin + size + margin, total)
             end = sound.seconds if last == total else last * step + window - frame
             signal = sound.read(first * step, end)
-            silent &= not signal.any()
+            silent &= _silent(signal)
             stacked = features.stack_frames(self._scaled(self._features(signal)), count, last - first)
             found = self._out(stacked.astype(np.float32)[None])[0, :, 0]
             values.append(found[begin - first : begin - first + size])
         if silent:
-            raise SerkitError(f"{sound.name} is digital silence throughout: there is nothing to hear")
+            raise SerkitError(f"{sound.name} {NO_SOUND}")
         notes = [*sound.notes, *([] if whole else [f"computed in {len(values)} parts that overlap"])]
         named = {"time": np.arange(total) * step, self._recipe["dimension"]: np.concatenate(values)}
         return Answer(sound.seconds, trajectory=pd.DataFrame(named), notes=notes)
@@ -409,7 +417,7 @@ class Model:
                 names.append(sound.name)
                 for start, end in self._spans(sound) if kind == "recordings" else sound.parts(self.window):
                     signal = sound.read(start, end)
-                    if not signal.any():
+                    if _silent(signal):
                         continue
                     rows = self._features(signal if kind == "recordings" else self._trimmed(signal)).astype(np.float64)
                     vectors += [rows] if kind == "vector" else []
@@ -419,9 +427,7 @@ class Model:
                     scatter = scatter + ((rows - own) ** 2).sum(axis=0) + gap**2 * count * len(rows) / total
                     mean, count = mean + gap * len(rows) / total, total
         if not count:
-            raise SerkitError(
-                f"{', '.join(names) or 'nothing'} is digital silence throughout: there is nothing to hear"
-            )
+            raise SerkitError(f"{', '.join(names) or 'nothing'} {NO_SOUND}")
         if kind == "vector":
             return {"vectors": np.concatenate(vectors)}
         if kind == "pieces":
@@ -638,9 +644,16 @@ class _Sound:
         return list(zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True))
 
 
+def _silent(signal: np.ndarray) -> bool:
+    """Whether all samples are the same: digital silence, or a constant."""
+    return not (signal != signal[:1]).any()
+
+
 def _sound(name: str, seconds: float, rate: float, channels: int, read: Callable) -> _Sound:
     if seconds < SHORTEST:
         raise SerkitError(f"{name} lasts {seconds:.3f} s: give {SHORTEST:g} s of speech or more")
+    if rate < LOWEST_RATE:
+        raise SerkitError(f"{name} has {rate:g} samples a second, too few for a voice ({LOWEST_RATE} or more)")
     notes = []
     if channels > 1:
         notes.append(f"{channels} channels, of which the mean is taken")
@@ -655,11 +668,13 @@ def _from_array(signal: np.ndarray, rate: float) -> _Sound:
     import soxr
 
     signal = np.asarray(signal)
-    if signal.ndim not in (1, 2) or not signal.size or (signal.ndim == 2 and signal.shape[1] > signal.shape[0]):
+    if not signal.size:
+        raise SerkitError("the signal is empty: it has no samples")
+    if signal.ndim not in (1, 2) or (signal.ndim == 2 and signal.shape[1] > signal.shape[0]):
         raise SerkitError(f"a signal has the shape (samples,) or (samples, channels); got {signal.shape}")
     if signal.dtype.kind not in "fi" or (signal.dtype.kind == "i" and signal.dtype != np.int16):
         raise SerkitError(f"a signal is of floats in [-1, 1] or 16-bit integers; got {signal.dtype}")
-    if not rate > 0:
+    if not isinstance(rate, int | float | np.number) or not rate > 0:
         raise SerkitError(f"a sample rate is a positive number of Hz; got {rate!r}")
     channels = 1 if signal.ndim == 1 else signal.shape[1]
     signal = signal.astype(np.float32) / (32768 if signal.dtype == np.int16 else 1)

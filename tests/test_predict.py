@@ -213,7 +213,14 @@ def spoilt(folder):
     soundfile.write(folder / "none.wav", np.zeros(0), RATE)
     paths["none.wav"] = "none.wav holds no samples"
     soundfile.write(folder / "silence.wav", np.zeros(2 * RATE), RATE)
-    paths["silence.wav"] = "silence.wav is digital silence throughout: there is nothing to hear"
+    paths["silence.wav"] = "silence.wav is silence throughout, .*: there is nothing to hear"
+    soundfile.write(folder / "constant.wav", np.full(2 * RATE, 0.3), RATE)
+    paths["constant.wav"] = "constant.wav is silence throughout, its samples .* being all the same"
+    opposite = np.stack([speech(2), -speech(2)], axis=1)
+    soundfile.write(folder / "opposite.wav", opposite, RATE, subtype="FLOAT")
+    paths["opposite.wav"] = r"opposite.wav is silence throughout, its samples \(the mean of its channels\)"
+    soundfile.write(folder / "slow.wav", speech(2)[:1000], 100)
+    paths["slow.wav"] = r"slow.wav has 100 samples a second, too few for a voice \(4000 or more\)"
     soundfile.write(folder / "short.wav", speech(0.1), RATE)
     paths["short.wav"] = r"short.wav lasts 0.100 s: give 0.25 s of speech or more"
     values = speech(2)
@@ -251,11 +258,12 @@ def test_other_rates_and_channels_are_taken_and_said(model, tmp_path):
     ("signal", "rate", "message"),
     [
         (np.zeros((3, RATE)), RATE, r"shape \(samples,\) or \(samples, channels\); got \(3, 16000\)"),
-        (np.zeros(0), RATE, "shape"),
+        (np.zeros(0), RATE, "the signal is empty"),
+        (np.ones(RATE), None, "positive number of Hz; got None"),
         (np.full(RATE, 100, np.int32), RATE, "floats in .* or 16-bit integers; got int32"),
         (np.full(RATE, 100.0), RATE, "reaches 100: scale it"),
         (np.full(RATE, np.inf), RATE, "not finite"),
-        (np.zeros(RATE), RATE, "the signal is digital silence throughout"),
+        (np.zeros(RATE), RATE, "the signal is silence throughout"),
         (np.ones(RATE), 0, "positive number of Hz; got 0"),
     ],
 )
@@ -362,10 +370,14 @@ def test_on_the_command_line(path, tmp_path):
     given = [str(tmp_path / f"{name}.wav") for name in ("one", "two", "three")]
     done = CliRunner().invoke(main, ["predict", str(path), *given, "--plot", str(tmp_path / "pictures")])
     assert done.exit_code == 1, "of one of three"
+    short, first, second = (line for line in done.stdout.splitlines() if line.startswith(("file", str(tmp_path))))
+    places = [short.index(name) + len(name) for name in ("seconds", *LABELS)]
+    assert {line[place - 1 :][:2].rstrip() for place in places for line in (first, second)} < set("0123456789")
+    assert done.stdout.index(first) < done.stdout.index("answered in 2 windows"), "each as it comes"
     assert "Error: cannot read" in done.stderr
     assert f"li2018, GAP: trained on ravdess, fold 1, seed 0 ({path})" in done.stdout
     rows = [line for line in done.stdout.splitlines() if line.startswith(str(tmp_path))]
-    assert len(rows) == 3, "a row each in the table, and how the long one was treated"
+    assert len(rows) == 2, "a row each in the table"
     assert "answered in 2 windows of 20.0 s" in done.stdout
     assert "another language" in done.stdout
     assert sorted(one.name for one in (tmp_path / "pictures").iterdir()) == ["one.png", "two.png"]
@@ -380,6 +392,24 @@ def test_on_the_command_line(path, tmp_path):
     assert len(two["windows"]) == 4
     done = CliRunner().invoke(main, ["predict", str(path), *given[:2], "--plot", str(tmp_path / "one.png")])
     assert "one picture for 2 recordings: name a folder" in done.stderr
+    done = CliRunner().invoke(main, ["predict", str(path), str(tmp_path), "--json"])
+    assert sorted(one["file"] for one in json.loads(done.stdout)["recordings"]) == sorted(given)
+    assert done.exit_code == 1
+    (tmp_path / "empty").mkdir()
+    done = CliRunner().invoke(main, ["predict", str(path), str(tmp_path / "empty")])
+    assert "empty has no audio files" in done.stderr
+
+
+def test_a_model_under_another_name_and_one_with_other_labels(path, tmp_path):
+    renamed = tmp_path / "model.bin"
+    shutil.copy(path, renamed)
+    with pytest.raises(SerkitError, match=r"model.bin is a model whose .*: rename it to model.keras"):
+        predict.load(renamed)
+    fewer = json.loads(json.dumps(PIECES))
+    fewer["columns"]["emotion"] = LABELS[:-1]
+    write(tmp_path / "fewer.keras", fewer)
+    with pytest.raises(SerkitError, match=f"names {len(LABELS) - 1} labels, and its network gives {len(LABELS)} num"):
+        predict.load(tmp_path / "fewer.keras")(speech(2), RATE)
 
 
 def test_trajectories_on_the_command_line(trajectories, tmp_path):
