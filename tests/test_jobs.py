@@ -44,7 +44,7 @@ def test_numbers_do_not_depend_on_what_runs_beside_and_one_that_fails_leaves_the
     assert "there is no /nowhere" in str(outcomes[nowhere[1:5]])
     assert outcomes[cheavd[1:5]] == beside / "cheavd-miniature" / "li2018"
     check_outputs(outcomes[cheavd[1:5]])
-    assert outcomes[other[1:5]] == tmp_path / "three" / "papers_by_numbers"
+    assert outcomes[other[1:5]] == tmp_path / "three" / "published" / "papers_by_numbers"
     *_, given = cheavd
     ended = notebooks.execute("li2018", corpus="cheavd", profile="smoke", out=alone, workers=2, **given)
     first, second = contents(ended), contents(outcomes[cheavd[1:5]])
