@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from keras import layers
 
-from serkit import study, training
+from serkit import planning, study, training
 from serkit.adversarial import (
     AlternatingTraining,
     _generated_loss,
@@ -194,6 +194,20 @@ def test_a_warm_up_changes_generator_and_discriminator_alone(rounds, random):
     assert any(not np.array_equal(value, before[key]) for key, value in whole.items())
     with pytest.raises(SerkitError, match=r"^warmup 3: only a generator and its discriminator can learn without lab"):
         classifier().fit(batches, lambda: 0.5, 1, warmup=3)
+
+
+def test_a_plan_trains_a_part_and_reckons_the_whole(random, tmp_path, monkeypatch):
+    monkeypatch.setenv("SERKIT_PLAN", str(tmp_path / "plan.jsonl"))
+    unlabelled = itertools.repeat(batch(random)[2])
+    with planning.trials() as made:
+        history = AlternatingTraining(**parts()).fit(
+            labelled_batches(random, 9), lambda: 0.5, 50, unlabelled, warmup=700
+        )
+    (one,) = made
+    assert history["rounds"].tolist() == [planning.STEPS * epoch for epoch in range(1, planning.EPOCHS + 1)]
+    assert (one.steps, one.epochs) == (50 * 9 + 700, 50)
+    assert one.whole > one.more > 0
+    assert one.whole / one._timed[0] > (50 * 9 + 700) / planning.STEPS
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch traces nothing")

@@ -22,14 +22,13 @@ from notebook_checks import (
     check_that_models_answer,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
-    check_the_plan,
     definitions,
     run_cell,
     table,
     undrawn,
 )
 
-from serkit import audio, corpora, notebooks, papers, planning
+from serkit import audio, corpora, notebooks, papers
 from serkit.errors import SerkitError
 
 MODELS = ["BasicCNN", "MultitaskCNN", "BasicDCGAN", "MultitaskDCGAN"]
@@ -52,21 +51,10 @@ RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
 
 
 @pytest.fixture(scope="module")
-def planned(tmp_path_factory):
-    """A plan made before anything was done, and the folder of all results."""
-    out = tmp_path_factory.mktemp("results")
-    path = notebooks.plan(
-        "chang2017", tmp_path_factory.mktemp("plan") / "plan.jsonl", profile="smoke", out=out, **GIVEN
-    )
-    assert not list(out.iterdir())
-    return planning.read(path), out
-
-
-@pytest.fixture(scope="module")
-def folder(planned):
+def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERKIT_PDF", "1")  # whose text is read
-        return notebooks.execute("chang2017", profile="smoke", out=planned[1], **GIVEN)
+        return notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("results"), **GIVEN)
 
 
 @pytest.fixture(scope="module")
@@ -161,11 +149,6 @@ def scores(told, task="valence"):
         "Pearson Correlation": np.corrcoef(rating, expected)[0, 1],
         "WA (5 class)": 100 * np.mean([answer in accepted for answer, accepted in zip(called, right, strict=True)]),
     }
-
-
-def test_the_plan(planned, folder, tmp_path):
-    """Of models that take turns; that of models which Keras trains by itself is in test_li2018."""
-    check_the_plan(folder, "chang2017", planned[0], tmp_path / "plan.jsonl", **GIVEN)
 
 
 def test_results_say_miniature(folder):
