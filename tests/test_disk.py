@@ -92,7 +92,7 @@ def test_a_clock_that_jumps(tmp_path, monkeypatch):
 def test_a_study_that_is_killed_again_and_again_gives_the_same_tables(tmp_path, monkeypatch):
     """``python tests/killed.py`` kills 30 studies, also before anything is finished."""
     moments = random.Random(1)
-    deaths = [(who, moments.uniform(0, 0.2), workers) for who, workers in (("everything", 2), ("coordinator", 1))]
+    deaths = [(who, moments.uniform(0, 0.2), workers) for who, workers in (("everything", 1), ("coordinator", 1))]
     deaths.append(("worker", moments.uniform(0, 0.2), 2))
     script = tmp_path / "study.py"
     script.write_text(killed.STUDY)
