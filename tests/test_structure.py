@@ -17,7 +17,7 @@ ROOT = Path(serkit.__file__).parent
 ALLOWED = {
     "cli": {
         *("verifying", "jobs", "planning", "notebooks", "page", "report", "papers", "corpora", "errors"),
-        *("statistics", "predict"),
+        *("statistics", "predict", "progress"),
     },
     "page": {"papers", "files", "errors"},
     "jobs": {"notebooks", "devices", "corpora", "progress", "errors"},
