@@ -7,10 +7,14 @@ promises, or holds a value that is not a number is an error that names it.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from serkit.errors import SerkitError
+
+if TYPE_CHECKING:
+    import soundfile
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,34 @@ def info(path: Path | str) -> AudioInfo:
     return found
 
 
+def piece(stream: "soundfile.SoundFile", first: int, last: int, path: Path | str) -> np.ndarray:
+    """Samples `first` to `last` of an open file: mono, float32.
+
+    Args:
+        stream: the file.
+        first: of the samples.
+        last: behind the last one.
+        path: what errors call the file.
+
+    Raises:
+        SerkitError: it cannot be decoded, is truncated, or holds samples that are not finite.
+    """
+    import soundfile
+
+    try:
+        if stream.tell() != first:
+            stream.seek(first)
+        signal = stream.read(last - first, dtype="float32", always_2d=True)
+    except soundfile.LibsndfileError as error:
+        raise SerkitError(f"cannot decode {path} ({error.error_string.strip()}); copy it again") from error
+    if len(signal) != last - first:
+        raise SerkitError(f"{path} is truncated: {len(signal)} of {last - first} samples; copy it again")
+    signal = signal.mean(axis=1) if signal.shape[1] > 1 else signal[:, 0]
+    if not np.isfinite(signal).all():
+        raise SerkitError(f"{path} holds samples that are not finite numbers; export it again")
+    return signal
+
+
 def read(
     path: Path | str, sample_rate: int | None = None, start: float = 0.0, end: float | None = None
 ) -> tuple[np.ndarray, int]:
@@ -84,15 +116,8 @@ def read(
     last = found.samples if end is None else min(round(end * found.sample_rate), found.samples)
     if not 0 <= first < last:
         raise SerkitError(f"{path} lasts {found.duration:.3f} s: there is no piece from {start} s to {end} s in it")
-    try:
-        signal, rate = soundfile.read(path, start=first, stop=last, dtype="float32", always_2d=True)
-    except soundfile.LibsndfileError as error:
-        raise SerkitError(f"cannot decode {path} ({error.error_string.strip()}); copy it again") from error
-    if len(signal) != last - first:
-        raise SerkitError(f"{path} is truncated: {len(signal)} of {last - first} samples; copy it again")
-    signal = signal.mean(axis=1) if signal.shape[1] > 1 else signal[:, 0]
-    if not np.isfinite(signal).all():
-        raise SerkitError(f"{path} holds samples that are not finite numbers; export it again")
+    with soundfile.SoundFile(path) as stream:
+        signal, rate = piece(stream, first, last, path), found.sample_rate
     if sample_rate is not None and sample_rate != rate:
         import soxr
 

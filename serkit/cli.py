@@ -200,7 +200,7 @@ def _predict(model, audio, as_json, drawn, known, window) -> None:
     loaded.window = window
     if known:
         loaded = loaded.of_speaker([path for one in known for path in _recordings(one)])
-    audio = [path for one in audio for path in (map(str, _recordings(one)) if Path(one).is_dir() else [one])]
+    audio = [path for one in audio for path in _recordings(one)]
     everybody, places = [loaded, *loaded.also], _pictures(drawn, audio)
     found, failed, head = {}, {}, ""
     if not as_json:
@@ -260,14 +260,14 @@ def _show_answer(path: str, answer: "Answer", width: int, head: str) -> str:
     return now
 
 
-def _recordings(place: str) -> list[Path]:
+def _recordings(place: str) -> list[str]:
     """A file, or all audio files in a folder."""
     from serkit import predict
 
     path = Path(place)
     if not path.is_dir():
-        return [path]
-    found = [one for one in sorted(path.rglob("*")) if one.suffix.lower() in predict.AUDIO]
+        return [place]
+    found = [str(one) for one in sorted(path.rglob("*")) if one.suffix.lower() in predict.AUDIO]
     if not found:
         raise SerkitError(f"{path} has no audio files ({', '.join(predict.AUDIO)}): name another folder, or files")
     return found

@@ -704,17 +704,7 @@ def _from_file(path: Path, named: Path) -> Iterator[_Sound]:
 
         def read(start: float, end: float) -> np.ndarray:
             first, last = round(start * rate), min(round(end * rate), found.samples)
-            try:
-                if stream.tell() != first:
-                    stream.seek(first)
-                signal = stream.read(last - first, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError as error:
-                raise SerkitError(f"cannot decode {named} ({error.error_string.strip()}); copy it again") from error
-            if len(signal) != last - first:
-                raise SerkitError(f"{named} is truncated: {len(signal)} of {last - first} samples; copy it again")
-            mono = signal.mean(axis=1) if signal.shape[1] > 1 else signal[:, 0]
-            if not np.isfinite(mono).all():
-                raise SerkitError(f"{named} holds samples that are not finite numbers; export it again")
+            mono = audio.piece(stream, first, last, named)
             return mono if rate == RATE else soxr.resample(mono, rate, RATE, quality="VHQ")
 
         yield _sound(str(named), found.duration, rate, found.channels, read)

@@ -172,7 +172,7 @@ def test_fewer_public_names_than_before():
         "report.whole_folds",
         "study.missing",
     }
-    new |= {"files.make_folder"} | {
+    new |= {"files.make_folder", "audio.piece"} | {
         f"shards.{name}" for name in ("end", "active", "parsed", "share", "note", "read", "open_ends")
     }
     new |= {f"checkpoints.{name}" for name in ("of_run", "Epochs", "Training")} | {"planning.note_stores"}
