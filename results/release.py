@@ -202,9 +202,9 @@ def add(folder: Path, out: Path, roots: dict[str, str]) -> list[dict]:
                     raise SerkitError(f"{path} gives other numbers than its run, by up to {worst:.2g}: left out")
             with files.atomic(made) as temporary:
                 shutil.copy(built, temporary)
-            rows.append(
-                {"file": made.name, "manifest": modelfiles.manifest(made), "bytes": made.stat().st_size, "off": worst}
-            )
+            caveats = [said for said in predict.load(made).caveats if not said.startswith(("It reached", "Corpus:"))]
+            row = {"file": made.name, "manifest": modelfiles.manifest(made), "bytes": made.stat().st_size}
+            rows.append(row | {"off": worst, "caveats": caveats})
     return rows
 
 
@@ -244,7 +244,7 @@ def readme(rows: list[dict]) -> str:
     lines += ["", "## What they cannot know", ""]
     caveats: dict[str, list[str]] = {}
     for row in rows:
-        for said in _caveats(row):
+        for said in row["caveats"]:
             caveats.setdefault(said, []).append(row["file"])
     lines += [f"* {said} ({', '.join(whose) if len(whose) < len(rows) else 'all'})" for said, whose in caveats.items()]
     lines += ["", "## Licence", ""]
@@ -259,13 +259,6 @@ def _limits(licence: str) -> str:
     if "-NC" in licence:
         return " **No commercial use**, of these files neither; what is made of them is shared under the same licence."
     return " **Not to be passed on.**" if "not to be passed on" in licence else ""
-
-
-def _caveats(row: dict) -> list[str]:
-    model = object.__new__(predict.Model)
-    model.manifest, model._speaker, model._input = row["manifest"], None, row["manifest"]["recipe"]["input"]
-    model._columns = row["manifest"]["recipe"].get("columns", {})
-    return [said for said in model.caveats if not said.startswith(("It reached", "Corpus:"))]
 
 
 def main() -> None:

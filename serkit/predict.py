@@ -76,6 +76,7 @@ class Answer:
     """What a model says of a recording.
 
     Attributes:
+        name: of the recording: its path, or "the signal".
         seconds: length of the recording.
         probabilities: one row a window: start and end in seconds, and a column a label; None for trajectories.
         scores: likewise, the numbers that the study stores, such as logits.
@@ -85,6 +86,7 @@ class Answer:
         tasks: what is asked -> its labels.
     """
 
+    name: str
     seconds: float
     probabilities: pd.DataFrame | None = None
     scores: pd.DataFrame | None = None
@@ -187,6 +189,7 @@ class Model:
             )
         self.window = WINDOW
         self._speaker: dict[str, np.ndarray] | None = None
+        self._in_vain = False  # whether a speaker was named whom it has no use for
         self._latest: list[np.ndarray] = []  # a signal and its frames, shared by copies
         try:
             self._recipe = {name: self.manifest[name] for name in SAID}["recipe"]
@@ -207,8 +210,6 @@ class Model:
         """
         if self._front_end["name"] == "is10":
             import opensmile  # noqa: F401  (before TensorFlow: see serkit.features.functionals)
-        if self._front_end.get("trim"):
-            audio.trim(np.zeros(RATE), RATE, 1.0)  # librosa loads in half the time before TensorFlow
         try:
             with _hushed():
                 import keras
@@ -265,6 +266,8 @@ class Model:
         model.also = [other.of_speaker(recordings := list(recordings)) for other in self.also]
         if self._by_speaker:
             model._speaker = self._measured(recordings)
+        else:
+            model._in_vain = True
         return model
 
     def _copy(self) -> "Model":
@@ -311,6 +314,8 @@ class Model:
             said.append(f"It reached {'; '.join(reached)} (of this fold and seed alone).")
         if self._by_speaker and self._speaker is None:
             said.append(WITHOUT_SPEAKER)
+        if self._in_vain:
+            said.append("It scales nothing by speaker: --speaker changes none of its answers.")
         return [*said, f"Corpus: {one['corpus']['title']}; licence {one['corpus']['licence']}."]
 
     # How a recording is cut
@@ -355,9 +360,8 @@ class Model:
             probabilities[own] = _as_probabilities(scores[own].to_numpy(), self._recipe["stored"])
         if len(parts) > 1:
             notes.append(f"answered in {len(parts)} windows of {parts[0][1]:.1f} s; the answer is their mean")
-        return Answer(
-            sound.seconds, probabilities, scores, None, notes, heard if len(parts) == 1 else None, self._columns
-        )
+        heard = heard if len(parts) == 1 else None
+        return Answer(sound.name, sound.seconds, probabilities, scores, None, notes, heard, self._columns)
 
     def _trajectory(self, sound: "_Sound", rows: int | None) -> Answer:
         """Values of the whole recording, in parts whose ends are thrown away."""
@@ -383,7 +387,7 @@ class Model:
             raise SerkitError(f"{sound.name} {NO_SOUND}")
         notes = [*sound.notes, *([] if whole else [f"computed in {len(values)} parts that overlap"])]
         named = {"time": np.arange(total) * step, self._recipe["dimension"]: np.concatenate(values)}
-        return Answer(sound.seconds, trajectory=pd.DataFrame(named), notes=notes)
+        return Answer(sound.name, sound.seconds, trajectory=pd.DataFrame(named), notes=notes)
 
     # From a signal to what the network is given
 
@@ -781,7 +785,8 @@ def plot(model: Model, answer: Answer, path: Path | str) -> None:
     else:
         figure = _of_one_window(model, answer)
     warning = ": miniature, the answer means nothing" * model.manifest["corpus"]["miniature"]
-    figure.suptitle(f"{model.manifest['paper']['key']}, {model.manifest['model']}{warning}", fontsize=10)
+    title = f"{Path(answer.name).name}: {model.manifest['paper']['key']}, {model.manifest['model']}{warning}"
+    figure.suptitle(title, fontsize=10)
     with files.atomic(path) as temporary:
         figure.savefig(temporary, dpi=150, format=Path(path).suffix.removeprefix(".") or "png")
     plt.close(figure)

@@ -125,3 +125,16 @@ def test_silence_at_the_ends_is_cut_and_pauses_stay():
     assert np.array_equal(audio.trim(tone, rate, 40), tone)
     with pytest.raises(SerkitError, match="got 0"):
         audio.trim(signal, rate, 0)
+
+
+def test_silence_is_cut_where_librosa_cuts_it(random):
+    from librosa import effects
+
+    for rate, samples in [(16000, 16000), (48000, 20011), (11025, 5000), (16000, 100), (16000, 1)]:
+        swell = np.sin(np.linspace(0, np.pi, samples)) ** 4  # from silence to silence
+        signal = (swell * random.normal(size=samples)).astype(np.float32)
+        for below in (10, 40, 80):
+            frames = {"frame_length": round(0.025 * rate), "hop_length": round(0.010 * rate)}
+            expected = effects.trim(signal, top_db=below, **frames)[0]
+            assert np.array_equal(audio.trim(signal, rate, below), expected), (rate, samples, below)
+    assert len(audio.trim(np.zeros(16000), 16000, 40)) == 16000, "silence has no loudest part"

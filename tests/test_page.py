@@ -4,7 +4,6 @@ import functools
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
@@ -57,14 +56,12 @@ def below(parsed, heading):
 
 @pytest.fixture(scope="module")
 def six(tmp_path_factory):
-    """Six executions on real speech, their page, and the seconds of work that it took."""
+    """Six executions on real speech, and their page."""
     root = tmp_path_factory.mktemp("six")
     for name in SIX:
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).symlink_to(RESULTS / name)
-    before = time.process_time()
-    written = page.write(root, latex=True, csv=True)
-    return root, written, time.process_time() - before
+    return root, page.write(root, latex=True, csv=True)
 
 
 @pytest.fixture
@@ -107,7 +104,7 @@ def tree(tmp_path):
 
 
 def test_claims_are_those_of_the_files(six):
-    root, (written, *_), _ = six
+    root, (written, *_) = six
     parsed = soup(written)
     for name in ("ravdess/li2018", "ravdess/tao2018"):
         claims = pd.read_csv(root / name / "tables" / "claims.csv")
@@ -138,7 +135,7 @@ def test_a_verdict_stands_beside_the_number_that_it_is_about(six):
 
 
 def test_long_reasons_stand_once(six):
-    root, (written, *_), _ = six
+    root, (written, *_) = six
     shown = text_of(written)
     for name in ("ravdess/li2018", "ravdess/zhao2018"):
         claims = pd.read_csv(root / name / "tables" / "claims.csv")
@@ -171,10 +168,8 @@ def test_every_figure_is_inside_with_its_own_pixels(six, tmp_path):
         np.testing.assert_array_equal(np.asarray(inside.convert("RGB")), np.asarray(outside.convert("RGB")))
 
 
-def test_six_executions_are_small_and_quick(six):
-    _, (written, *_), seconds = six
-    assert written.stat().st_size < 20e6
-    assert seconds < 10  # of work, whatever else the machine does
+def test_six_executions_are_small(six):
+    assert six[1][0].stat().st_size < 20e6  # how quick: tests/benchmarks/report.py
 
 
 def test_nothing_is_fetched_and_every_link_leads_somewhere(six):

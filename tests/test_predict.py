@@ -198,6 +198,9 @@ def test_what_a_model_cannot_know_is_said(model, tmp_path):
     other = predict.load(write(tmp_path / "model.keras", miniature=True, scores=reached))
     assert "Its answers mean nothing" in other.caveats[0]
     assert any("UA 61.2 % on its test speakers" in one for one in other.caveats)
+    named = model.of_speaker([(speech(3), RATE)])
+    assert "--speaker changes none of its answers" in " ".join(named.caveats)
+    assert "--speaker" not in said
 
 
 # Bad input
