@@ -226,7 +226,7 @@ def _predict(model, audio, as_json, drawn, known, window) -> None:
         click.echo(json.dumps(told, indent=1, ensure_ascii=False, allow_nan=False))
     else:
         click.echo("\n".join(["", *(f"* {one}" for one in loaded.caveats if found)]))
-        for path in places.values():
+        for path in [place for name, place in places.items() if name in found]:
             click.echo(f"drawn: {path}")
     if failed:
         raise SerkitError("\n".join(failed.values()))

@@ -4,6 +4,7 @@ Networks here are small and untrained: their answers are compared with the same 
 """
 
 import json
+import re
 import shutil
 import zipfile
 
@@ -384,6 +385,7 @@ def test_on_the_command_line(path, tmp_path):
     assert "answered in 2 windows of 20.0 s" in done.stdout
     assert "another language" in done.stdout
     assert sorted(one.name for one in (tmp_path / "pictures").iterdir()) == ["one.png", "two.png"]
+    assert re.findall(r"drawn: .*/(.*)", done.stdout) == ["one.png", "two.png"]
     done = CliRunner().invoke(main, ["predict", str(path), *given[:2], "--json", "--window", "10"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
