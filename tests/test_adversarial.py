@@ -500,7 +500,7 @@ def test_backends_agree(backend, rounds, random, tmp_path):
     before = {f"{name}{place}": value for (name, place), value in weights(rounds).items()}
     np.savez(tmp_path / "before.npz", labelled=labelled, unlabelled=unlabelled, noise=noise, **targets, **before)
     make_step(tmp_path)
-    environment = {**os.environ, "KERAS_BACKEND": backend}
+    environment = {**os.environ, "KERAS_BACKEND": backend, "XLA_FLAGS": "--xla_backend_optimization_level=0"}
     done = subprocess.run(
         [sys.executable, __file__, str(tmp_path)], check=False, env=environment, capture_output=True, text=True
     )

@@ -130,6 +130,7 @@ def test_a_stopped_training_goes_on_with_the_same_numbers(ends_at, tmp_path):
 def test_on_jax(tmp_path):
     code = "import pathlib, sys, test_checkpoints as t; t.check(pathlib.Path(sys.argv[1]), (2, 1))"
     environment = os.environ | {"KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # compiled quickly; little is computed
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], env=environment, check=True)
 
 
