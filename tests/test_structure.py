@@ -23,7 +23,7 @@ ALLOWED = {
     "jobs": {"notebooks", "devices", "corpora", "progress", "errors"},
     "notebooks": {
         *("verifying", "planning", "shards", "stamps", "training", "report", "papers", "corpora", "progress"),
-        *("errors", "files"),
+        *("errors", "files", "devices"),
     },
     "stamps": {"files", "fingerprints", "study"},
     "report": {"stamps", "study", "papers", "corpora", "statistics", "metrics", "plots", "files", "errors", "audio"},
