@@ -170,9 +170,9 @@ def test_a_sixth_paper_a_seventh_corpus_and_a_front_end_are_new_files(tmp_path):
     write_notebook(tmp_path / "notebooks" / "doe2030_hidden_layer.ipynb", cells)
     (tmp_path / "recordings").mkdir()
     runpy.run_path(str(tmp_path / "serkit/corpora/miniatures/studio.py"))["write"](tmp_path / "recordings", 0)
-    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'tests'}", "SERKIT_CACHE": "cache"}
+    ours = {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT / 'tests'}", "SERKIT_CACHE": str(tmp_path / "cache")}
     make = [sys.executable, "-c", USED, *COMMANDS]
-    ran = subprocess.run(make, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    ran = subprocess.run(make, env={**os.environ, **ours}, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     after = digests(tmp_path)
     assert [path for path in before if before[path] != after[path]] == [str(names)]

@@ -56,6 +56,7 @@ MET = {
         "corpora_manifest::test_a_wrong_line_is_named_and_refused",
         "corpora_recola::test_annotations_that_are_missing_or_of_another_length_or_rate",
     ),
+    "labels of one's own": ("newcomers::test_labels_other_than_the_papers",),
     "a label with one speaker": ("corpora_manifest::test_a_wrong_line_is_named_and_refused",),
     "wrong columns of a CSV, wrong separator": (
         "corpora_manifest::test_a_wrong_header_is_refused",
@@ -177,6 +178,17 @@ def test_labels_that_were_not_extracted(iemocap_miniature, tmp_path):
     said = refused("iemocap", tmp_path)
     assert "Session2" in said
     assert "copy it again from the original" in said
+
+
+def test_labels_other_than_the_papers(tmp_path):
+    for name in ("a", "b", "c", "d"):
+        audio.write(tmp_path / f"{name}.wav", np.full(800, ord(name) / 1000), 8000)
+    rows = ["path,label,speaker", "a.wav,anger,anna", "b.wav,joy,anna", "c.wav,anger,ben", "d.wav,joy,ben"]
+    (tmp_path / "my.csv").write_text("\n".join(rows))
+    with pytest.raises(
+        SerkitError, match=r"'neutral'; valid: anger, joy .*my\.csv\). .*--set classes=anger,joy or fewer"
+    ):
+        corpora.load("manifest", tmp_path / "my.csv").select(["neutral", "joy"])
 
 
 def test_paths_of_windows(tmp_path):

@@ -184,7 +184,7 @@ class Corpus:
         known = set(table["label"].dropna()) | (set() if self.strict else set(LABELS))
         for label in [*labels, *merge]:
             if label not in merge.values():  # which need not occur by itself
-                one_of(label, known, f"label of {self.name}")
+                self._require_label(label, known)
         styles = table["style"].dropna().unique()
         if style and len(styles) > 1:
             table = table[table["style"] == one_of(style, styles, f"style of {self.name}")]
@@ -201,6 +201,16 @@ class Corpus:
                 spoken = f"{style} utterance" if style else "utterance"
                 raise SerkitError(f"no {spoken} of {self.name} is labelled {label!r}: leave the class out")
         return table.reset_index(drop=True)
+
+    def _require_label(self, label: str, known: set[str]) -> None:
+        try:
+            one_of(label, known, f"label of {self.name}")
+        except SerkitError as error:
+            own = ",".join(sorted(known))
+            remedy = (
+                f". Choose the classes: --set classes={own}, or fewer (in a notebook: classes = ...)" if own else ""
+            )
+            raise SerkitError(f"{error} at {self.root}{remedy}") from None
 
     def require(self, needs: Iterable[str]) -> "Corpus":
         """Return this corpus if it has what a paper needs.
