@@ -10,6 +10,7 @@ import re
 import runpy
 import shutil
 import socket
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -18,6 +19,7 @@ import numpy as np
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from notebook_checks import kernels
+from packaging.requirements import Requirement
 
 import serkit
 from serkit import audio, cluster, corpora, devices, files, notebooks, papers, study
@@ -85,7 +87,11 @@ MET = {
     "kernel not found": ("newcomers::test_no_kernel", "newcomers::test_a_kernel_of_another_python"),
     "a kernel without serkit": ("newcomers::test_a_kernel_without_serkit",),
     "port in use": ("newcomers::test_ports_that_are_taken", "study::test_no_scheduler_at_the_address"),
-    "old pip, old Python": ("newcomers::test_an_old_python", "newcomers::test_what_pip_says_of_an_old_python"),
+    "old pip, old Python": (
+        "newcomers::test_an_old_python",
+        "newcomers::test_what_pip_says_of_an_old_python",
+        "newcomers::test_what_an_old_pip_says",
+    ),
     "a folder that may only be read": (
         "newcomers::test_a_cache_that_may_not_be_written",
         "files::test_a_folder_that_cannot_be_written_is_said_plainly",
@@ -323,3 +329,19 @@ def test_an_old_python(monkeypatch):
         runpy.run_path(str(path))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["requires-python"] == ">=3.11,<3.14"
+
+
+def test_what_pip_says_of_an_old_python():
+    """pip prints the place that it does not find, which is the message; on other Pythons the line does not count."""
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    first = Requirement(next(line for line in lines if not line.startswith("#")))
+    assert first.url == "file:///serkit-needs-Python-3.11-or-newer"
+    assert [first.marker.evaluate({"python_version": version}) for version in ("3.10", "3.11")] == [True, False]
+
+
+def test_what_an_old_pip_says():
+    """It calls setup.py, which newer ones never do."""
+    command = [sys.executable, str(ROOT / "setup.py"), "develop", "--no-deps"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stderr.strip().startswith("serkit needs pip 21.3 or newer. Type: python -m pip install --upgrade pip")
