@@ -192,7 +192,7 @@ def test_labels_other_than_the_papers(tmp_path):
     rows = ["path,label,speaker", "a.wav,anger,anna", "b.wav,joy,anna", "c.wav,anger,ben", "d.wav,joy,ben"]
     (tmp_path / "my.csv").write_text("\n".join(rows))
     with pytest.raises(
-        SerkitError, match=r"'neutral'; valid: anger, joy .*my\.csv\). .*--set classes=anger,joy or fewer"
+        SerkitError, match=r"'neutral'; valid: anger, joy at .*my\.csv\. .*--set classes=anger,joy, or f"
     ):
         corpora.load("manifest", tmp_path / "my.csv").select(["neutral", "joy"])
 
