@@ -201,6 +201,8 @@ def _write_pages(source: Path, known: dict[str, papers.Paper], studies: list[_St
         _write_paper(source, paper, [study for study in studies if study.paper is paper])
     for name, path in (
         ("usage.md", ROOT / "README.md"),
+        ("contributing.md", ROOT / "CONTRIBUTING.md"),
+        ("changelog.md", ROOT / "CHANGELOG.md"),
         ("results.md", RESULTS / "README.md"),
         ("experiments.md", RESULTS / "ravdess/experiments.md"),
     ):
@@ -244,7 +246,8 @@ def _relinked(text: str, folder: Path, source: Path, studies: dict[str, _Study])
         shutil.copy2(path, copied)
         return f"{mark}[{words}](files/{inside})"
 
-    pages = {"README.md": "usage.md", "results/README.md": "results.md"}
+    pages = {"README.md": "usage.md", "CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+    pages["results/README.md"] = "results.md"
     pages["results/ravdess/experiments.md"] = "experiments.md"
     pages |= {f"docs/{path.name}": path.name for path in HERE.glob("*.md")}
     for key, paper in (papers.PAPERS | papers.COMPANIONS).items():

@@ -19,7 +19,7 @@ is given.
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
@@ -492,7 +492,7 @@ def _by_id(variables: Sequence[keras.Variable], tensors: Sequence) -> dict:
     return dict(zip(map(id, variables), tensors, strict=True))
 
 
-def _unique(kind: str, owners: Sequence) -> list[keras.Variable]:
+def _unique(kind: str, owners: Iterable) -> list[keras.Variable]:
     """The variables of several models or optimisers, those of shared layers once."""
     return list({id(variable): variable for owner in owners for variable in getattr(owner, kind)}.values())
 

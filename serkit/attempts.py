@@ -7,11 +7,12 @@ error, trace, what it printed last, where and when.
 import functools
 import io
 import os
+import re
 import socket
 import sys
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from typing import Any
@@ -20,14 +21,20 @@ from serkit import cluster, files
 from serkit.errors import SerkitError
 
 LINES = 50  # of what a run printed last that are kept when it fails
+# As TensorFlow, JAX and PyTorch say it, which have errors of their own.
+NO_MEMORY = re.compile(r"ResourceExhausted|RESOURCE_EXHAUSTED|OutOfMemory|[Oo]ut of memory|can't allocate memory")
+LESS_MEMORY = (
+    "lower the batch size (--set batch_size=..., or as the parameters cell calls it), do less side by side (--jobs 1, "
+    "fewer --workers), or end other programs on the same GPU"
+)
 BUSY = "busy"  # another process is doing the run
 # Does a run; its argument says whether to wait for another process that is doing it. False: it did not wait.
 Work = Callable[[bool], bool]
 
 
 def do_all(
-    tasks: dict[str, Work], fails: Callable[[str, dict], None], workers: int = 1, scheduler: str = ""
-) -> Iterator[tuple[str, bool]]:
+    tasks: Mapping[str, Work], fails: Callable[[str, dict], None], workers: int = 1, scheduler: str = ""
+) -> Generator[tuple[str, bool], None, None]:
     """Do runs, and yield each as it ends.
 
     In this process an error that says what is wrong (`SerkitError`) is final: the same input gives it again. Whatever
@@ -53,13 +60,13 @@ def do_all(
         yield from _here(tasks, fails)
 
 
-def _here(tasks: dict[str, Work], fails: Callable[[str, dict], None]) -> Iterator[tuple[str, bool]]:
+def _here(tasks: Mapping[str, Work], fails: Callable[[str, dict], None]) -> Iterator[tuple[str, bool]]:
     waiting, held = deque((key, 1) for key in tasks), deque()
     while waiting or held:
         wait = not waiting
         key, tries = (waiting or held).popleft()
         found = _attempt(functools.partial(tasks[key], wait))
-        if found == BUSY:
+        if isinstance(found, str):  # it is busy
             held.append((key, tries))
             continue
         if found:
@@ -71,7 +78,7 @@ def _here(tasks: dict[str, Work], fails: Callable[[str, dict], None]) -> Iterato
 
 
 def _elsewhere(
-    tasks: dict[str, Work], fails: Callable[[str, dict], None], workers: int, scheduler: str
+    tasks: Mapping[str, Work], fails: Callable[[str, dict], None], workers: int, scheduler: str
 ) -> Iterator[tuple[str, bool]]:
     import cloudpickle
 
@@ -99,7 +106,15 @@ def _attempt(work: Callable[[], bool]) -> str | dict | None:
             more = {"final": True, "nothing kept": files.nothing_can_be_kept(error)}
             return _record(str(error), traceback.format_exc(), lines) | more
         except Exception as error:
-            return _record(f"{type(error).__name__}: {error}", traceback.format_exc(), lines) | {"final": False}
+            return _record(_in_words(error), traceback.format_exc(), lines) | {"final": False}
+
+
+def _in_words(error: Exception) -> str:
+    """What is said of an unforeseen error; of memory that is used up, what needs less of it."""
+    said = f"{type(error).__name__}: {error}"
+    if isinstance(error, MemoryError) or NO_MEMORY.search(said):
+        return f"out of memory: {LESS_MEMORY} ({said.splitlines()[0]})"
+    return said
 
 
 def _attempt_pickled(work: bytes) -> str | None:

@@ -212,7 +212,7 @@ def linear_trajectory(
         return uniform_filter1d(np.asarray(values, np.float64), frames, axis=0, mode="nearest")
 
     targets = [np.concatenate([_earlier(target, delay) for _, target in training]) for delay in delays]
-    highest, best = -np.inf, None
+    highest, best = -np.inf, (LinearRegression(), 0, 0)
     for window in windows:
         inputs = [mean(frames, window) for frames, _ in training]
         fitted = LinearRegression().fit(np.concatenate(inputs), np.stack(targets, axis=1))  # one line for each delay

@@ -99,12 +99,14 @@ class Training:
 
     def keep(self, state: dict[str, Any]) -> None:
         """Write a state: nested dicts and lists of plain values and arrays. A full disk does not stop the training."""
+        assert self._of is not None  # or nothing is `due`
         state = state | {"format": FORMAT, "seconds of the run": self._of.seconds, "random": _random()}
         arrays: list[np.ndarray] = []
         try:
             with files.atomic(self._path) as temporary, temporary.open("wb") as stream:
                 text = json.dumps(_flat(state, arrays))
-                np.savez(stream, text=np.array(text), **{f"{_ARRAY}{place}": one for place, one in enumerate(arrays)})
+                named: dict[str, Any] = {f"{_ARRAY}{place}": one for place, one in enumerate(arrays)}
+                np.savez(stream, text=np.array(text), **named)
         except (SerkitError, OSError) as error:
             print(f"the training goes on without a checkpoint: {error}", file=sys.stderr)
         self._last = time.monotonic()
@@ -151,7 +153,7 @@ class Epochs(keras.callbacks.Callback):
         if self._state is not None:  # the others have just set theirs to the beginning
             self._restore_callbacks()
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_end(self, epoch, logs: Any = None):  # noqa: D102
         self.rows.append(
             {name: float(value) for name, value in logs.items()} | {"seconds": time.monotonic() - self._began}
         )

@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 class _Commands(click.Group):
     """Commands whose bad input ends in one clear line instead of a trace."""
 
-    def invoke(self, context: click.Context):
+    def invoke(self, ctx: click.Context):
         try:
-            return super().invoke(context)
+            return super().invoke(ctx)
         except SerkitError as error:
             click.echo(f"Error: {error}", err=True)
-            context.exit(1)
+            ctx.exit(1)
         except KeyboardInterrupt:
             click.echo("Interrupted. What was finished is kept: start the same command again to go on.", err=True)
-            context.exit(130)
+            ctx.exit(130)
 
 
 class _Workers(click.IntRange):
@@ -257,7 +257,7 @@ def _show_answer(path: str, answer: "Answer", width: int, head: str) -> str:
     now = "  ".join([f"{'file':<{width}}", "seconds", *titles, *(f"{name:>5}" for name in names)])
     rows = [] if now == head else [now]
     rows += ["  ".join([f"{path:<{width}}", f"{answer.seconds:>7.2f}", *shown]), *notes]
-    if len(answer.probabilities) > 1:
+    if answer.probabilities is not None and len(answer.probabilities) > 1:
         rows += [f"  {line}" for line in answer.probabilities.round(3).to_string(index=False).splitlines()]
     tqdm.write("\n".join(rows))
     return now

@@ -196,7 +196,7 @@ def _group(name: str, classes: tuple[str, ...], studies: list[Study]) -> Group:
         folds = _folds(one)
         inside = study in compared
         reference = folds if reference is None and inside else reference
-        same = inside and folds.reindex(sorted(ids)).equals(reference.reindex(sorted(ids)))
+        same = inside and reference is not None and folds.reindex(sorted(ids)).equals(reference.reindex(sorted(ids)))
         rows.append(
             {
                 "study": study.name, "utterances": len(tested[study.name]), "speakers": one["speaker"].nunique(),
@@ -376,7 +376,7 @@ def chosen_elsewhere(models: dict[str, pd.DataFrame], metric: Callable = metrics
 
     parts = {name: (table["fold"].to_numpy(), table) for name, table in models.items()}
     elsewhere = [{name: score(table[of != fold]) for name, (of, table) in parts.items()} for fold in folds]
-    names = [max(scores, key=scores.get) for scores in elsewhere]
+    names = [max(scores, key=lambda name: scores[name]) for scores in elsewhere]
     most = max(models[name]["seed"].nunique() for name in names)
     found = []
     for fold, name in zip(folds, names, strict=True):

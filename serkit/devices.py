@@ -45,6 +45,21 @@ def accelerators() -> list[str]:
     return []
 
 
+def unused() -> str:
+    """Say that a GPU is there, or asked for, which Keras' backend does not use, and what to do; empty otherwise."""
+    import keras
+
+    if not gpus() or accelerators():
+        return ""
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    there = "nvidia-smi lists a GPU" if given is None else f"CUDA_VISIBLE_DEVICES is {given!r}"
+    return (
+        f"{there}, but {keras.backend.backend()} finds none: everything is computed on the processor. To use it, "
+        "install the CUDA libraries here, pip install -e '.[cuda]' (the README has a section on GPUs); to do without "
+        "it and not be told, set CUDA_VISIBLE_DEVICES=-1"
+    )
+
+
 def gpus() -> list[str]:
     """The GPUs that a process of this machine may use, as ``CUDA_VISIBLE_DEVICES`` takes them; no backend is loaded.
 

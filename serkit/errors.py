@@ -7,6 +7,8 @@ from collections.abc import Iterable
 class SerkitError(ValueError):
     """Bad input. The message says what is wrong, where, and what to do."""
 
+    record: dict  # of a run that failed on a worker (`serkit.attempts`); otherwise there is none
+
 
 def one_of(value: str, valid: Iterable[str], what: str) -> str:
     """Return `value` if it is one of `valid`.

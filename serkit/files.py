@@ -139,7 +139,8 @@ def _plainly(path: Path) -> Iterator[None]:
                 "what was finished before is kept"
             ) from error
         if error.errno in FORBIDDEN:
-            raise SerkitError(f"{path} cannot be written: {error.strerror}; name a folder of your own") from error
+            remedy = "set SERKIT_CACHE to" if path.absolute().is_relative_to(cache_dir().absolute()) else "name"
+            raise SerkitError(f"{path} cannot be written: {error.strerror}; {remedy} a folder of your own") from error
         raise
 
 

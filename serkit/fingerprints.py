@@ -94,7 +94,7 @@ DISTRIBUTIONS = {"sklearn": "scikit-learn", "kaldi_native_fbank": "kaldi-native-
 
 # Calls without an effect, which may stand in a message.
 HARMLESS = {"abs", "float", "format", "int", "len", "max", "min", "repr", "round", "sorted", "str", "sum", "type"}
-MOMENTS = dt.date | dt.time | dt.timedelta | type(pd.NaT)
+MOMENTS = (dt.date, dt.time, dt.timedelta, type(pd.NaT))
 SCALARS = (bool, int, float, str)
 PLAIN = (*SCALARS, bytes, complex, list, tuple, dict, set, frozenset)
 UNSEEN = {"eval", "exec", "globals", "locals", "vars"}  # what they look up cannot be seen
@@ -102,7 +102,7 @@ COMPREHENSION = re.compile(r"<(listcomp|dictcomp|setcomp|genexpr)>\.(<locals>\.)
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda
 
 
-def trace(function: Callable) -> dict[str, Any]:
+def trace(function: Any) -> dict[str, Any]:
     """Everything that a function's result depends on.
 
     Args:
@@ -229,7 +229,7 @@ class _Tracer:
                 more = {key: item for key, item in getattr(value, "__dict__", {}).items() if not key.startswith("_")}
                 self.visit(more, f"{name}'s attributes", kind)
 
-    def visit_built_in(self, value: object, name: str, kind: str) -> None:
+    def visit_built_in(self, value: Any, name: str, kind: str) -> None:
         """Enter a function of C or of a library by its name, with the object that it belongs to."""
         module = getattr(value, "__module__", None) or type(value).__module__
         full = f"{module}.{getattr(value, '__qualname__', value.__name__)}"
@@ -262,7 +262,10 @@ class _Tracer:
             self.visit_setup(namespace)
             for piece in pieces:
                 self.visit_names(piece, namespace, closure)
-            (self.visit_function if isinstance(value, types.FunctionType) else self.visit_members)(value, label)
+            if isinstance(value, types.FunctionType):
+                self.visit_function(value, label)
+            else:
+                self.visit_members(value, label)
         if name.rsplit(".", maxsplit=1)[-1] != label:
             self.enter("name", name, label)
 
@@ -398,15 +401,16 @@ class _Tracer:
                     "a run calls import_module(): what that loads cannot be followed; import it by its name"
                 )
             return
-        texts = [one.value for one in ast.walk(piece.node) if isinstance(one, ast.Constant)]
-        named = [text.rpartition(".")[0] for text in texts if str(text).startswith(f"{PACKAGE}.")]
+        values = [one.value for one in ast.walk(piece.node) if isinstance(one, ast.Constant)]
+        texts = [value for value in values if isinstance(value, str)]
+        named = [text.rpartition(".")[0] for text in texts if text.startswith(f"{PACKAGE}.")]
         if names & {"__name__", "__package__"}:
-            named.append(module.__name__ if hasattr(module, "__path__") else module.__package__)
+            named.append(module.__name__ if hasattr(module, "__path__") else module.__package__ or "")
         if names & {"__import__", "import_module"}:
             for package in sorted(set(named)) or [PACKAGE]:
                 self.visit_package(package)
         if names & {"__file__", "resources"}:
-            folder = Path(module.__file__).parent
+            folder = Path(module.__file__ or "").parent
             data = sorted(
                 path for path in folder.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".ipynb")
             )
@@ -435,7 +439,7 @@ class _Tracer:
             return
         self.labels[id(module)] = module.__name__
         if getattr(module, "__file__", None):  # else a folder without __init__.py
-            piece = _file(module.__file__).whole(vars(module))
+            piece = _source(module).whole(vars(module))
             self.entries[f"module {module.__name__}"] = piece.text
             self.visit_names(piece, vars(module), {})
         for place, value in sorted(vars(module).items()):  # what it holds, and what was put into it
@@ -456,11 +460,11 @@ class _Tracer:
             ast.AugAssign,
             ast.TypeAlias if sys.version_info >= (3, 12) else ast.Pass,
         )
-        for node in _file(module.__file__).tree.body:
+        for node in _source(module).tree.body:
             text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
             checking = isinstance(node, ast.If) and ast.unparse(node.test).endswith(("TYPE_CHECKING", "'__main__'"))
             if not (isinstance(node, defining) or text or checking):
-                piece = _file(module.__file__).piece(node, namespace)
+                piece = _source(module).piece(node, namespace)
                 self.enter("setup", "", piece.text)
                 self.visit_names(piece, namespace, {})
 
@@ -629,7 +633,9 @@ class _File:
         lines = self.lines[_first_line(node) - 1 : node.end_lineno]
         if node.col_offset == 0:
             return ast.parse("".join(lines)).body[0]
-        return ast.parse("".join(["if True:\n", *lines])).body[0].body[0]
+        (block,) = ast.parse("".join(["if True:\n", *lines])).body
+        assert isinstance(block, ast.If)
+        return block.body[0]
 
     def whole(self, namespace: dict) -> _Piece:
         """All of the file."""
@@ -642,7 +648,7 @@ class _File:
             return nodes
         there = [node for node in nodes if _first_line(node) == code.co_firstlineno]
         if len(there) > 1:  # lambdas in one line
-            spots = [(line, column) for line, _, column, _ in code.co_positions() if column]
+            spots = [(line, column) for line, _, column, _ in code.co_positions() if line and column]
             there = [one for one in there if any(_is_in(one, spot) for spot in spots)] or there
         return there or nodes
 
@@ -673,7 +679,7 @@ def _definition(value: types.FunctionType | type) -> tuple[_File, list[Definitio
         path, namespace = getattr(module, "__file__", None) or _cell_with(qualname), vars(module)
     file = _file(path)
     nodes = file.find(qualname, code) if file else []
-    if not nodes:
+    if file is None or path is None or not nodes:
         raise SerkitError(f"the source of {qualname} cannot be read: define it in a file or in a notebook's cell")
     if Path(path).is_file() and not all(file.has(function.__code__) for function in functions):
         raise SerkitError(
@@ -708,6 +714,13 @@ def _file(path: str | None) -> _File | None:
         return _parsed(path, state.st_mtime_ns, state.st_size)
     source = "".join(linecache.getlines(path))  # a notebook's cell
     return _parsed_cell(source, path) if source else None
+
+
+def _source(module: types.ModuleType) -> _File:
+    """Of a module of ours, which was read from a file."""
+    found = _file(module.__file__)
+    assert found is not None, module.__name__
+    return found
 
 
 @functools.lru_cache(maxsize=256)
@@ -752,7 +765,7 @@ def _first_line(node: Definition) -> int:
 
 
 def _is_in(node: Definition, spot: tuple[int, int]) -> bool:
-    return (node.lineno, node.col_offset) <= spot < (node.end_lineno, node.end_col_offset)
+    return (node.lineno, node.col_offset) <= spot < (node.end_lineno or 0, node.end_col_offset or 0)
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -773,7 +786,7 @@ def _same(one: types.CodeType, other: types.CodeType) -> bool:
     )
 
 
-def _looked_up(node: ast.AST) -> set[str]:
+def _looked_up(node: Any) -> set[str]:
     """Names that a piece of source looks up outside itself, found by compiling it."""
     if any(isinstance(one, ast.Nonlocal) for one in ast.walk(node)):
         node = _Outside().visit(copy.deepcopy(node))
@@ -894,7 +907,7 @@ def _as_plain(value: object, name: str) -> object:
         return str(value), value.value
     if isinstance(value, re.Pattern):
         return value.pattern, value.flags
-    if isinstance(value, bytes | complex | range | slice | np.dtype | Path | type(pd.NA) | MOMENTS):
+    if isinstance(value, (bytes, complex, range, slice, np.dtype, Path, type(pd.NA), *MOMENTS)):
         return repr(value)
     for kind in SCALARS:
         if isinstance(value, kind):  # a class of its own
@@ -914,7 +927,7 @@ def _digest(value: np.ndarray | pd.DataFrame | pd.Series | pd.Index) -> str:
         if isinstance(value, np.ma.MaskedArray):
             layout += [_digest(np.ma.getmaskarray(value)), _digest(np.asarray(value.fill_value))]
         content = np.ascontiguousarray(np.asarray(value)).reshape(-1).view(np.uint8)
-        return content_key([*layout, hashlib.sha256(content).hexdigest()])
+        return content_key([*layout, hashlib.sha256(content.data).hexdigest()])
     if isinstance(value, pd.DataFrame):
         # Where the audio lies does not matter: what it holds is in the features' own fingerprint.
         places = [place for place, name in enumerate(value.columns) if name != "path"]
@@ -967,7 +980,7 @@ def _distributions() -> dict[str, list[str]]:
     return dict(importlib.metadata.packages_distributions())
 
 
-def _is_plain(value: object) -> bool:
+def _is_plain(value: Any) -> bool:
     if type(value) in (list, tuple):
         return all(_is_plain(item) for item in value)
     if type(value) is dict:

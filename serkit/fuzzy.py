@@ -132,11 +132,11 @@ def fuzzy_confusion(targets, predicted, names: Sequence[str] | None = None) -> p
         SerkitError: as `_counted_as`, or another number of names than classes.
     """
     counts = _counted_as(targets, predicted)
-    names = range(1, counts.shape[1] + 1) if names is None else names
-    if len(names) != counts.shape[1]:
-        raise SerkitError(f"{len(names)} names for {counts.shape[1]} classes: give one a class")
+    named = range(1, counts.shape[1] + 1) if names is None else names
+    if len(named) != counts.shape[1]:
+        raise SerkitError(f"{len(named)} names for {counts.shape[1]} classes: give one a class")
     table = counts.T @ _one_hot(predicted, counts)
-    return pd.DataFrame(table, pd.Index(names, name="true"), pd.Index(names, name="predicted"))
+    return pd.DataFrame(table, pd.Index(named, name="true"), pd.Index(named, name="predicted"))
 
 
 def fuzzy_wa(targets, predicted) -> float:

@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from multiprocessing import connection
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import Any
 
 from serkit import devices, notebooks, progress
 from serkit.corpora import miniatures
@@ -25,8 +27,8 @@ Execution = tuple[str, str, str, str, str, dict]
 
 @dataclass
 class _Running:
-    execution: tuple
-    process: multiprocessing.Process
+    execution: Execution
+    process: SpawnProcess
     display: ExitStack
 
 
@@ -58,7 +60,8 @@ def execute_all(
             yield one, None
             yield one, _outcome(one, again)
         return
-    waiting, running = deque(executions), {}
+    waiting: deque[Execution] = deque(executions)
+    running: dict[Any, _Running] = {}  # by our end of the pipe
     free = set(range(jobs))  # lines of the display
     with tempfile.TemporaryDirectory() as folder:
         try:
@@ -70,7 +73,8 @@ def execute_all(
                     end, started = _start(waiting.popleft(), again, Path(folder), line)
                     started.display.callback(free.add, line)
                     running[end] = started
-                for end in connection.wait(list(running)):
+                ends: list[Any] = connection.wait(list(running))
+                for end in ends:
                     done = running.pop(end)
                     try:
                         outcome = end.recv()
@@ -95,7 +99,7 @@ def usual_number(each: int = 1) -> int:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (ValueError, OSError, AttributeError):
         return max(cores // each, 1)
-    return max(min(cores // each, min(memory, _allowed()) // MEMORY), 1)
+    return max(min(cores // each, int(min(memory, _allowed())) // MEMORY), 1)
 
 
 def _allowed() -> float:

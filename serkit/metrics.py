@@ -8,6 +8,8 @@ Conventions: `y_true` comes first; labels are names or numbers; scores are betwe
 * *Pooled* is computed once over the predictions of all folds together; *by fold* once a fold.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -67,7 +69,7 @@ def macro_f1(y_true, y_pred) -> float:
     return float(np.mean(scores))
 
 
-def confusion(y_true, y_pred, classes: list) -> pd.DataFrame:
+def confusion(y_true, y_pred, classes: Sequence) -> pd.DataFrame:
     """Counts, true classes in rows and predicted ones in columns, in the order of `classes`.
 
     Raises:
@@ -180,7 +182,7 @@ def trajectory_scores(predictions: pd.DataFrame) -> dict[str, float]:
 ACCURACIES = {"WA": wa, "UA": ua}
 
 
-def scores(predictions: pd.DataFrame, measures: dict = ACCURACIES) -> dict[str, float]:
+def scores(predictions: pd.DataFrame, measures: Mapping[str, Callable] = ACCURACIES) -> dict[str, float]:
     """Some measures of one model's predictions, pooled and by fold, and their floors.
 
     Args:

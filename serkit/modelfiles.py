@@ -10,6 +10,7 @@ import json
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,7 @@ BROKEN = (zipfile.BadZipFile, zlib.error, OSError, ValueError, EOFError, KeyErro
 LARGEST = 2**28  # bytes of a manifest or of statistics, so that a file cannot fill the memory
 
 
-def describe(path: Path | str, manifest: dict, statistics: dict[str, np.ndarray]) -> None:
+def describe(path: Path | str, manifest: dict, statistics: dict[str, Any]) -> None:
     """Put a manifest and arrays into a ``.keras`` file, in place of those that it has.
 
     Args:

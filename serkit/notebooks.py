@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from serkit import files, planning, progress, shards, stamps, verifying
+from serkit import devices, files, planning, progress, shards, stamps, verifying
 from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
 from serkit.papers import COMPANIONS, PAPERS, PROFILES, Paper, find, profile_values
@@ -36,6 +36,10 @@ NAMED = 5  # utterances that a reason names before it only counts
 _BEGUN = "_serkit_begun"  # in the notebook's namespace: how many cells had run each time that `begin` succeeded
 _NEARLY_THE_SAME = 0.6  # of two cells' texts
 _MISSPELT = 0.8  # of two names: "epoch" is a misspelt "epochs", and "limit" no misspelt "fold_limit"
+_KERNEL = (
+    "the kernel has to be of the Python that runs this command. Type: {python} -m pip install ipykernel && {python} -m "
+    "ipykernel install --sys-prefix; `jupyter kernelspec list` says where another one comes from"
+)
 STARTUP_LINE = re.compile(
     r"^(WARNING: All log messages before absl|[IWE]0000 \d|To enable the following instructions).*\n?", re.M
 )
@@ -110,7 +114,7 @@ def comments(paper: Paper) -> dict[str, str]:
     }
     return {
         _assignment(statement)[0]: " ".join(
-            by_line[line] for line in range(statement.lineno, statement.end_lineno + 1) if line in by_line
+            by_line[line] for line in range(statement.lineno, (statement.end_lineno or 0) + 1) if line in by_line
         )
         for statement in ast.parse(text).body
     }
@@ -147,8 +151,8 @@ def _settings(key: str, namespace: dict[str, Any]) -> dict[str, Any]:
 def begin(
     key: str,
     namespace: dict[str, Any],
-    note: str | Callable[[Corpus], str] = "",
-    reasons: Iterable[str] | Callable[[Corpus], Iterable[str]] = (),
+    note: str | Callable[[Any], str] = "",
+    reasons: Iterable[str] | Callable[[Any], Iterable[str]] = (),
 ) -> "tuple[Corpus | None, Results]":
     """Start a notebook: check its parameters, load its corpus, and show what the numbers may be compared with.
 
@@ -190,14 +194,14 @@ def begin(
     # The notebook stands in a folder beside that of the results.
     about = (speech.name, speech.miniature) if speech is not None else ("", False)
     values["out"] = values["out"] or str(_folder_of_results("../results", *about, key))
-    further = reasons(speech) if callable(reasons) else reasons
+    further = reasons if isinstance(reasons, Iterable) else reasons(speech)
     results = Results(
-        key, speech, values, note(speech) if callable(note) else note, [*left_out, *further],
+        key, speech, values, note if isinstance(note, str) else note(speech), [*left_out, *further],
         current=lambda: _settings(key, namespace),
     )  # fmt: skip
     namespace[_BEGUN] = [*namespace.get(_BEGUN, ()), len(namespace.get("In", ()))]
     title = f"### {speech.title}\n\n" if speech is not None else ""
-    display(Markdown(title + results.banner()))
+    display(Markdown(title + results.banner() + (f"\n\n**No GPU.** {said}." if (said := devices.unused()) else "")))
     return speech, results
 
 
@@ -412,8 +416,12 @@ def _kernels(key: str, variables: dict[str, str], shown_by: Path | None, so_far:
     """Within the block kernels inherit some variables, and their progress is shown.
 
     Raises:
-        SerkitError: the kernel died.
+        SerkitError: the kernel died, there is none, or it is of another Python.
     """
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import DeadKernelError
+
+    advice = _KERNEL.format(python=shlex.quote(sys.executable))
     with tempfile.TemporaryDirectory() as temporary:
         state, log = shown_by or Path(temporary) / "progress.json", Path(temporary) / "kernel.log"
         variables = {"SERKIT_PROGRESS": str(state), **variables}
@@ -423,9 +431,17 @@ def _kernels(key: str, variables: dict[str, str], shown_by: Path | None, so_far:
         try:
             with _stderr_into(log) as terminal, nullcontext() if shown_by else progress.relay(state, terminal):
                 yield
+        except NoSuchKernel as error:
+            raise SerkitError(f"{key}: Jupyter finds no kernel 'python3': {advice}") from error
         except RuntimeError as error:
             last = "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
-            raise SerkitError(f"{key}: {error}{so_far}; its last messages:\n{last}") from error
+            why = " (out of memory? start again to go on, with fewer --jobs)" * isinstance(error, DeadKernelError)
+            why = f": {advice}" if "ipykernel" in last else why
+            raise SerkitError(f"{key}: {error}{why}{so_far}; its last messages:\n{last}") from error
+        except Exception as error:
+            if "No module named 'serkit'" in str(error):
+                raise SerkitError(f"{key}: Jupyter's kernel 'python3' knows no serkit: {advice}") from error
+            raise
         finally:
             for name, value in before.items():
                 if value is None:
@@ -518,7 +534,7 @@ def do_share(
     profile: str = "quick",
     out: Path | str = "results",
     **given,
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Do a share of an execution's runs (`serkit.shards`), and leave tables and figures to `execute`.
 
     Args:
@@ -635,7 +651,7 @@ def _assigned(text: str) -> tuple[dict[str, bool], bool]:
             continue
         literal = _is_literal(statement.value)
         settings &= literal and len(targets) == 1 and isinstance(targets[0], ast.Name)
-        names = [node for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)]
+        names = [node for target in targets if target for node in ast.walk(target) if isinstance(node, ast.Name)]
         found |= {node.id: literal for node in names if isinstance(node.ctx, ast.Store)}
     return found, settings and bool(found)
 

@@ -320,7 +320,7 @@ def _text(path: Path) -> str:
 def _of_notebook(notebook: dict) -> tuple[dict[str, Any], str]:
     """The parameters that an executed notebook was given, and the error that stopped it, if one did."""
     about = _mapping(_mapping(notebook.get("metadata")).get("papermill"))
-    cells = notebook.get("cells") if isinstance(notebook.get("cells"), list) else []
+    cells = found if isinstance(found := notebook.get("cells"), list) else []
     outputs = [_mapping(output) for cell in cells for output in _mapping(cell).get("outputs") or ()]
     errors = [f"{one.get('ename')}: {one.get('evalue')}" for one in outputs if one.get("output_type") == "error"]
     return _mapping(about.get("parameters")), errors[0] if errors else ""
@@ -442,7 +442,8 @@ def _picture(path: Path) -> dict[str, Any]:
             elif max(picture.size) <= _LONGEST_SIDE and features.check("webp"):
                 smaller = io.BytesIO()
                 colours = picture.convert("RGBA")
-                colours = colours.convert("RGB") if colours.getextrema()[3] == (255, 255) else colours
+                opaque = colours.getchannel("A").getextrema() == (255, 255)
+                colours = colours.convert("RGB") if opaque else colours
                 colours.save(smaller, "WEBP", lossless=True, method=1, quality=0)
                 if smaller.tell() < len(data):
                     data, kind = smaller.getvalue(), "webp"
@@ -730,7 +731,7 @@ def _facts(one: _Execution, machine: list[tuple[str, str]]) -> list[tuple[str, s
     runs = one.tables.get("runs", pd.DataFrame())
     seeds = runs["seed"].nunique() if "seed" in runs else None
     facts = [("corpus", one.corpus.replace("-miniature", ", miniature: synthetic speech"))]
-    if count is not None:
+    if count is not None and seconds is not None:
         took = f"{seconds / 3600:.1f} hours" if seconds > 3600 else f"{seconds / 60:.1f} minutes"
         facts.append(("runs", f"{count}, together {took}"))
     if seeds:

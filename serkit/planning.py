@@ -111,7 +111,7 @@ def trial(batches: Sequence, epochs: int, warmup: int = 0) -> Trial | None:
     return _trials[-1][-1]
 
 
-def shortened(batches: Sequence, validate: Callable, epochs: int, warmup: int) -> tuple[Sequence, Callable, int, int]:
+def shortened(batches: Any, validate: Callable, epochs: int, warmup: int) -> tuple[Any, Callable, int, int]:
     """The same four; while a plan is made, those of a `trial`, for training that calls ``batches.on_epoch_end()``."""
     made = trial(batches, epochs, warmup)
     if made is None:

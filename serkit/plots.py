@@ -1,6 +1,7 @@
 """Figures that several papers need: axes have names and units, colours work for the colour-blind."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -321,7 +322,7 @@ def _legend_bars(claims: pd.DataFrame) -> list:
     if claims["comparable"].any():
         handles.append(Patch(facecolor=COLOURS[0], label="measured"))
     if not claims["comparable"].all():
-        style = {"facecolor": "white", "edgecolor": COLOURS[0], "hatch": "///"}
+        style: dict[str, Any] = {"facecolor": "white", "edgecolor": COLOURS[0], "hatch": "///"}
         handles.append(Patch(label="measured, not comparable", **style))
     if claims["low"].notna().any():
         handles.append(Line2D([], [], color="black", label="95 % interval over speakers"))

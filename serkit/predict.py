@@ -106,12 +106,14 @@ class Answer:
         told: dict[str, Any] = {"seconds": round(self.seconds, 3), "notes": self.notes}
         if self.trajectory is not None:
             return told | {"trajectory": self.trajectory.round(6).to_dict("list")}
+        assert self.probabilities is not None
         told |= {"answer": self.best, "probabilities": self.overall.round(6).to_dict()}
         return told | {"windows": self.probabilities.round(6).to_dict("records")}
 
     @property
     def overall(self) -> pd.Series:
         """Probabilities of the whole recording by label: of the windows, each weighing as much as it is long."""
+        assert self.probabilities is not None, "a trajectory has no probabilities"
         lengths = self.probabilities["end"] - self.probabilities["start"]
         return self.probabilities.drop(columns=["start", "end"]).mul(lengths / lengths.sum(), axis=0).sum()
 
@@ -332,6 +334,7 @@ class Model:
         answer = model._trajectory(sound, rows) if self._input["kind"] == "recordings" else model._windows(sound, words)
         for other in self.also:
             more = other._listen(sound, words, rows).trajectory
+            assert answer.trajectory is not None  # models beside it have another dimension
             answer.trajectory = answer.trajectory.merge(more, on="time")
         return answer
 
@@ -397,6 +400,12 @@ class Model:
         starts = np.arange(0, max(sound.seconds - more, step), round(PART / step) * step).tolist()
         return [(start, end + more) for start, end in pairwise(starts)] + [(starts[-1], sound.seconds)]
 
+    @property
+    def _own(self) -> dict[str, np.ndarray]:
+        """What is known of the speaker, once a recording was listened to."""
+        assert self._speaker is not None
+        return self._speaker
+
     def _trimmed(self, signal: np.ndarray) -> np.ndarray:
         below = self._front_end.get("trim", 0.0)
         return audio.trim(signal, RATE, below) if below else signal
@@ -405,12 +414,11 @@ class Model:
         """Frames (T, dims) as a store keeps them."""
         from serkit import features
 
-        before, frames = self._latest or (None, None)
-        if before is None or not np.array_equal(before, signal):  # not yet measured for its speaker
+        if not self._latest or not np.array_equal(self._latest[0], signal):  # not yet measured for its speaker
             front_end = getattr(features, self._front_end["name"])
             frames = np.asarray(front_end(signal, RATE, **self._front_end["settings"]), np.float32)
             self._latest[:] = signal, frames
-        return frames
+        return self._latest[1]
 
     def _measured(self, recordings: Iterable) -> dict[str, np.ndarray]:
         """What scaling by speaker takes of a speaker's recordings."""
@@ -435,7 +443,7 @@ class Model:
         if kind == "vector":
             return {"vectors": np.concatenate(vectors)}
         if kind == "pieces":
-            return {"greatest": np.float64(greatest)}
+            return {"greatest": np.array(greatest, np.float64)}
         deviation, least = np.sqrt(scatter / count), self._input.get("least deviation", 0.0)
         return {
             "mean": mean,
@@ -450,7 +458,7 @@ class Model:
         if by == "utterance":
             return features.z_normalise(values)
         if by == "speaker":
-            values = (values - self._speaker["mean"]) / self._speaker["deviation"]
+            values = (values - self._own["mean"]) / self._own["deviation"]
         elif by == "training" and "mean" in self._statistics:
             values = (values - self._statistics["mean"]) / self._statistics["deviation"]
         if whitening := self._input.get("whitening"):
@@ -476,7 +484,7 @@ class Model:
 
         own, lowest = self._input, np.float32(self._input["lowest"])
         if own["scaled by"] == "speaker":
-            values, greatest = values / np.float32(self._speaker["greatest"]), np.float32(1)
+            values, greatest = values / np.float32(self._own["greatest"]), np.float32(1)
         else:
             greatest = np.float32(self._statistics.get("greatest", 0))
 
@@ -544,7 +552,7 @@ class Model:
 
         rows = np.asarray(values, np.float64)
         if self._by_speaker:
-            rows = features.standardise(rows, self._speaker["vectors"])
+            rows = features.standardise(rows, self._own["vectors"])
         mean, deviation = self._statistics["mean"], self._statistics["deviation"]
         scaled = np.where(deviation > 0, ((rows - mean) / np.where(deviation > 0, deviation, 1)).clip(-10, 10), 0)
         return _stored(self._out(scaled.astype(np.float32))["emotion"], self._recipe["stored"])[0]
@@ -780,7 +788,7 @@ def plot(model: Model, answer: Answer, path: Path | str) -> None:
             axis.plot(times, values)
             axis.set(ylabel=name, xlim=(0, answer.seconds))
         panels[-1, 0].set_xlabel("time (s)")
-    elif len(answer.probabilities) > 1:
+    elif answer.probabilities is not None and len(answer.probabilities) > 1:
         figure = _over_windows(model, answer)
     else:
         figure = _of_one_window(model, answer)
@@ -796,11 +804,13 @@ def _over_windows(model: Model, answer: Answer) -> Any:
     from serkit import plots
 
     figure, panels = plots.axes(rows=len(model._columns), width=9, height=3, sharex=True)
-    edges = [*answer.probabilities["start"], answer.probabilities["end"].iloc[-1]]
+    windows = answer.probabilities
+    assert windows is not None
+    edges = [*windows["start"], windows["end"].iloc[-1]]
     for (axis,), (task, names) in zip(panels, model._columns.items(), strict=True):
         for number, name in enumerate(names):
             colour, line = plots.COLOURS[number % len(plots.COLOURS)], ("-", "--")[number // len(plots.COLOURS)]
-            values = answer.probabilities[name]
+            values = windows[name]
             axis.step(edges, [*values, values.iloc[-1]], where="post", color=colour, linestyle=line, label=name)
         axis.set(ylabel=f"probability of {task}", ylim=(0, 1), xlim=(0, edges[-1]))
         axis.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
@@ -813,6 +823,7 @@ def _of_one_window(model: Model, answer: Answer) -> Any:
     from serkit import features, plots
 
     signal, kind = answer.signal, model._input["kind"]
+    assert signal is not None  # there is one window
     speaker = model if model._speaker or not model._by_speaker else model.of_speaker([(signal, RATE)])
     weights, grid = speaker._weights(signal) if kind == "sequences" else None, None
     heights = [3] + [1.2] * (weights is not None) + [1.8] * len(model._columns)

@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO, TypeVar
@@ -22,7 +22,9 @@ _running: list = []  # the displays of this process, the innermost last
 
 def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
     """Yield `items`, showing how many of `total` are done."""
-    total = len(items) if total is None else total  # type: ignore[arg-type]
+    if total is None:
+        assert isinstance(items, Sized), "what has no length needs a total"
+        total = len(items)
     relayed = os.environ.get("SERKIT_PROGRESS")
     with _into_file(what, total, Path(relayed)) if relayed else _display(what, total, sys.stderr) as update:
         state = {"done": 0, "update": update}

@@ -12,7 +12,7 @@ import gzip
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -155,7 +155,7 @@ class Results:
     def scores(
         self,
         predictions: pd.DataFrame,
-        measures: dict[str, Callable] = metrics.ACCURACIES,
+        measures: Mapping[str, Callable] = metrics.ACCURACIES,
         pooled: bool = True,
         by: Sequence[str] = (),
         percent: bool = True,
@@ -188,7 +188,8 @@ class Results:
         both = pd.concat([table.assign(kind=kind) for kind, table in kinds.items()], ignore_index=True)
         self.predictions(both)
         found = score_table(both, measures, pooled, ["kind", *by], percent)
-        cited = papers.cited("" if self.corpus.miniature else self.corpus.name, both["label"].unique(), division)
+        corpus = "" if self.corpus is None or self.corpus.miniature else self.corpus.name
+        cited = papers.cited(corpus, both["label"].unique(), division)
         cited = cited[cited["metric"].isin(measures)]
         values = cited.pivot_table("value", ["row", "source"], "metric", sort=False).add_suffix(" pooled").reset_index()
         values = values.rename(columns={"row": "model", "source": "why"}).assign(kind="cited")
@@ -233,7 +234,7 @@ class Results:
         self,
         predictions: pd.DataFrame,
         pairs: Iterable[tuple[str, str]],
-        measures: dict[str, Callable] = metrics.ACCURACIES,
+        measures: Mapping[str, Callable] = metrics.ACCURACIES,
         table: int = 1,
         pooled: bool = True,
         percent: bool = True,
@@ -268,17 +269,17 @@ class Results:
         for better, worse in pairs:
             if better not in models or worse not in models:
                 continue
-            pair = models[better], models[worse]
+            first, second = models[better], models[worse]
             if len(study.missing(self.folder)):
-                pair = whole_folds(*pair)
-            if pair[0].empty:
+                first, second = whole_folds(first, second)
+            if first.empty:
                 continue
             for name, metric in measures.items():
                 cells = [(rows.get(model, model), name) for model in (better, worse)]
                 numbers = [printed["value"].get(cell, np.nan) for cell in cells]
                 cited = made_by == "paper" and "cited" in [printed["origin"].get(cell) for cell in cells]
                 published = numbers[0] - numbers[1]
-                measured = statistics.paired_difference(*pair, metric, pooled=pooled, columns=columns)
+                measured = statistics.paired_difference(first, second, metric, pooled=pooled, columns=columns)
                 expected = published if np.isfinite(published) else -1.0 if metric in _LOWER_IS_BETTER else 1.0
                 found, why = statistics.verdict(expected, measured)
                 scale = 100 if percent else 1
@@ -329,7 +330,8 @@ class Results:
         drawn = matrices
         if own in parts:
             uas = {model: metrics.ua(parts[model]["label"], parts[model]["predicted"]) for model in matrices}
-            best, how = max(uas, key=uas.get), f"highest UA of {len(uas)} models,\nfound by these predictions"
+            best = max(uas, key=lambda model: uas[model])
+            how = f"highest UA of {len(uas)} models,\nfound by these predictions"
             drawn = ({own: matrices[own]} if best != own else {}) | {f"{best}\n{how}": matrices[best]}
         if drawn:
             self.figure(name, plots.confusions(drawn))
@@ -343,7 +345,7 @@ class Results:
             row: with the audio file's path.
             seconds: from the beginning; default all.
         """
-        if not self.corpus.redistributable:
+        if self.corpus is None or not self.corpus.redistributable:
             return None
         from IPython.display import Audio
 
@@ -433,7 +435,8 @@ class Results:
         count = f"{most} choice{'s' * (most != 1)}" if least == most else f"{least} to {most} choices"
         each = "" if least == most else ", depending on the row"
         ours = f"with {count} of ours where the paper is silent{each}" if most else "every setting as published"
-        text = f"**Comparable** with the paper: {self.corpus.title}, complete, {ours}"
+        title = self.corpus.title if self.corpus else "no corpus"
+        text = f"**Comparable** with the paper: {title}, complete, {ours}"
         return text + (", but not everywhere." if self._reasons else ".")
 
 
@@ -504,7 +507,7 @@ def prediction_table(ids: Sequence[str], table: pd.DataFrame, labels: Sequence, 
 def measured_scores(
     predictions: pd.DataFrame,
     number: int,
-    measures: dict[str, Callable] = metrics.ACCURACIES,
+    measures: Mapping[str, Callable] = metrics.ACCURACIES,
     pooled: bool = True,
     percent: bool = True,
     columns: Sequence[str] = ("label", "predicted"),
@@ -546,7 +549,7 @@ def measured_scores(
 
 def fold_scores(
     predictions: pd.DataFrame,
-    measures: dict[str, Callable] = metrics.ACCURACIES,
+    measures: Mapping[str, Callable] = metrics.ACCURACIES,
     by: Sequence[str] = ("model", "fold", "seed"),
 ) -> pd.DataFrame:
     """The measures of each single run, in percent.
@@ -568,7 +571,7 @@ def fold_scores(
 
 def score_table(
     predictions: pd.DataFrame,
-    measures: dict[str, Callable] = metrics.ACCURACIES,
+    measures: Mapping[str, Callable] = metrics.ACCURACIES,
     pooled: bool = True,
     by: Sequence[str] = (),
     percent: bool = True,

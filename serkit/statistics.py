@@ -179,7 +179,7 @@ def paired_difference(
         if one.seed_names == other.seed_names:
             parts = [parts[0] + parts[1]]
         low, high = _bounds(difference, parts, min(one.effective, other.effective), level)
-    seeds = tuple(map(len, by_seed))
+    seeds = len(by_seed[0]), len(by_seed[1])
     return Difference(difference, low, high, p, one.count, why or _flaw(low, high), seeds)
 
 
@@ -310,7 +310,8 @@ class _Side:
         sizes = np.bincount(codes)
         self.effective = sizes.sum() ** 2 / (sizes**2).sum()  # as many equal speakers would say as much
         self.metric, self.values = metric, [predictions[name].to_numpy() for name in columns]
-        self.parts = self.rows = None
+        self.parts: np.ndarray | None = None
+        self.rows = np.empty(0, dtype=object)  # in place of parts
         reference = predictions[list(columns)] if both is None else both
         if metric in _OF_COUNTS and len(columns) == 2:
             self.parts, self.score = _counts(self.values, reference, unit, shape), _OF_COUNTS[metric]

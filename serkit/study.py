@@ -298,7 +298,9 @@ class Study:
 
     def arrays(self, run: pd.Series) -> dict[str, np.ndarray]:
         """The arrays that a run kept, by name."""
-        with np.load(_file(run, "arrays.npz")) as stored:
+        path = _file(run, "arrays.npz")
+        assert path is not None  # it is needed
+        with np.load(path) as stored:
             return dict(stored)
 
     def _do(self, specs: dict[str, dict], workers: int, scheduler: str, what: str, some_there: bool) -> dict[str, dict]:
@@ -561,7 +563,7 @@ def missing(folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["study", "run", "error", "tries", "record"])
 
 
-def remembered(make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def remembered(make: Callable[[], Any]) -> dict[str, np.ndarray]:
     """The arrays that ``make()`` returns, made once on this machine until something changes that it depends on.
 
     For a small demonstration that every execution of a notebook shows, with a network that learns in seconds. They are
@@ -683,7 +685,7 @@ def _keep_dask_off_our_random_numbers() -> None:
     from it: equal seeds then gave other weights.
     """
     if "dask.sizeof" in sys.modules:
-        sys.modules["dask.sizeof"].random = random.Random()
+        vars(sys.modules["dask.sizeof"])["random"] = random.Random()
 
 
 def _record(study: Study, spec: dict, outcome: Outcome, seconds: float) -> dict:

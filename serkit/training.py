@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from typing import Any
 
 import keras
 import numpy as np
@@ -153,7 +154,7 @@ class _StopOnNaN(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch, logs=None):  # noqa: ARG002
         self.epoch = epoch
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch, logs: Any = None):
         if not np.isfinite(logs["loss"]):
             raise SerkitError(
                 f"the loss is {logs['loss']} in epoch {self.epoch + 1}, step {batch + 1}: look for extreme feature "
@@ -187,7 +188,7 @@ class StopBelowBest(keras.callbacks.Callback):
     def on_train_begin(self, logs=None):  # noqa: ARG002, D102
         self.highest, self.below, self.weights = -np.inf, 0, None
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: D102
+    def on_epoch_end(self, epoch, logs: Any = None):  # noqa: D102
         value = logs[one_of(self.monitor, logs, "measure to stop by")]
         self.below = self.below + 1 if value < self.highest else 0
         if value >= self.highest:
@@ -215,7 +216,7 @@ class DevelopmentCCC(keras.callbacks.Callback):
         super().__init__()
         self.recordings = recordings
 
-    def on_epoch_end(self, epoch, logs=None):  # noqa: ARG002, D102
+    def on_epoch_end(self, epoch, logs: Any = None):  # noqa: ARG002, D102
         predicted = inspection.predict_recordings(self.model, self.recordings)
         true = [self.recordings.targets[name] for name in predicted]
         logs["dev_ccc"] = metrics.ccc(np.concatenate(true), np.concatenate(list(predicted.values())))
@@ -277,11 +278,13 @@ def fit(model: keras.Model, batches, epochs: int, rates: list[float] | None = No
     every = [_StopOnNaN(), _ShowEpochs(), *callbacks]
     if planning.active():
         trial = planning.trial(_pieces(batches, options) if "y" in options else batches, epochs)
+        assert trial is not None  # a plan is made
+        updated, validated = trial.updated, trial.validated
         batches, epochs = _Few(trial.batches), planning.EPOCHS
         rates = None if rates is None else rates[:1] * epochs
         every.append(
             keras.callbacks.LambdaCallback(
-                on_train_batch_end=lambda *_, **__: trial.updated(), on_epoch_end=lambda *_, **__: trial.validated()
+                on_train_batch_end=lambda *_, **__: updated(), on_epoch_end=lambda *_, **__: validated()
             )
         )
     if rates is not None:

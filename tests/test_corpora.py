@@ -1,9 +1,5 @@
 """What all corpora have in common: the facts each loader states, how loading fails, what is read how often."""
 
-import os
-import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -12,7 +8,6 @@ import pandas as pd
 import pytest
 import soundfile
 
-import serkit
 from serkit import audio, corpora
 from serkit.corpora import checks
 from serkit.corpora import table as tables
@@ -113,49 +108,6 @@ def test_corpora_without_alignment_or_ratings_have_empty_tables(tmp_path):
     assert corpus.words().empty
     assert list(corpus.ratings())[:3] == ["id", "rater", "label"]
     assert not corpus.redistributable
-
-
-NEW_LOADER = """
-from serkit.corpora.table import utterance_table
-
-TITLE, CITATION, LICENCE, HOW_TO_GET = "A corpus of one word", "@misc{one}", "CC BY 4.0, of nobody", "Record it."
-SAMPLE_RATES, STEREO, REDISTRIBUTABLE = None, None, True
-
-
-def read(root):
-    return root, utterance_table([{"id": "a", "path": str(root / "a.wav"), "label": "happy"}]), []
-
-
-def check(root, utterances, expected, deep=False):
-    return []
-"""
-NEW_TWIN = """
-import numpy as np
-
-from serkit import audio
-
-VERSION = 1
-
-
-def write(root, seed):
-    audio.write(root / "a.wav", np.full(800, 0.1), 8000)
-    return {"utterances": 1}
-"""
-
-
-def test_a_new_corpus_and_its_miniature_are_a_new_file_each(tmp_path):
-    package = shutil.copytree(Path(serkit.__file__).parent, tmp_path / "serkit")
-    (package / "corpora" / "loaders" / "oneword.py").write_text(NEW_LOADER)
-    (package / "corpora" / "miniatures" / "oneword.py").write_text(NEW_TWIN)
-    code = "from serkit import corpora; print(corpora.load('oneword', corpora.miniatures.ensure('oneword')).title)"
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    for command, shown in (
-        (["-c", code], "A corpus of one word (synthetic miniature)"),
-        (["-m", "serkit", "corpora"], "oneword\n  A corpus of one word"),
-    ):
-        called = [sys.executable, *command]
-        ran = subprocess.run(called, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert shown in ran.stdout, ran.stderr
 
 
 @pytest.fixture

@@ -255,14 +255,14 @@ def test_what_a_study_leaves_of_a_failed_run_is_shown(tmp_path):
     def run(seed):
         print("epoch 1 of 3")
         if seed:
-            raise RuntimeError(f"out of memory on {NAUGHTY}")
+            raise RuntimeError(f"no voice of {NAUGHTY}")
         return study.Outcome(pd.DataFrame({"id": ["a"], "speaker": ["s"], "label": ["x"], "predicted": ["x"]}))
 
     study.Study(folder / "runs", run).complete(study.grid(seed=[0, 1]))
     files.write_csv(folder / "tables" / "missing.csv", study.missing(folder))
     (written,) = page.write(tmp_path)
     shown = text_of(written)
-    assert f"seed 1 : RuntimeError: out of memory on {NAUGHTY}" in shown
+    assert f"seed 1 : RuntimeError: no voice of {NAUGHTY}" in shown
     assert "What it printed last: epoch 1 of 3" in shown
     assert rows_of(below(soup(written), "overview"))[0]["failed"] == "1"
     assert "no record" not in shown

@@ -1,7 +1,6 @@
 """The site: what its pages show and leave out, how it behaves in a browser, and that its guides' code runs."""
 
 import importlib.util
-import json
 import re
 import shutil
 import sys
@@ -15,8 +14,7 @@ from browsers import Visit, chromium  # noqa: F401 (the fixture browser)
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from serkit import audio, corpora, notebooks, papers
-from serkit.corpora import loaders, miniatures
+from serkit import audio, papers
 from serkit.errors import SerkitError
 
 ROOT = Path(__file__).parents[1]
@@ -238,52 +236,3 @@ def test_tables_sort_and_pictures_enlarge(browser, built):
         assert visit.page.locator("#large img").is_visible()
         visit.page.keyboard.press("Escape")
         visit.page.locator("#large img").wait_for(state="hidden")
-
-
-# The guides
-
-
-def files_of(name):
-    """The files that a guide shows, by their path."""
-    text = (DOCS / name).read_text(encoding="utf-8")
-    return dict(re.findall(r"^`([^`\n]+)`:\n\n```\w*\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
-
-
-def test_add_a_corpus(tmp_path, monkeypatch):
-    shown = files_of("add_a_corpus.md")
-    for package, folder in ((loaders, "loaders"), (miniatures, "miniatures")):
-        path = tmp_path / folder / "studio.py"
-        path.parent.mkdir()
-        path.write_text(shown[f"serkit/corpora/{folder}/studio.py"])
-        monkeypatch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
-        monkeypatch.setattr(package, "NAMES", (*package.NAMES, "studio"))
-        monkeypatch.delitem(sys.modules, f"serkit.corpora.{folder}.studio", raising=False)
-    root = miniatures.ensure("studio")
-    speech = corpora.load("studio", root)
-    assert speech.check().empty
-    assert speech.utterances.groupby(["speaker", "label"])["take"].nunique().eq(2).all()
-    (root / "f01_angry_1.wav").rename(root / "f01_anger_1.wav")
-    with pytest.raises(SerkitError, match=r"(?s)no name of this corpus: f01_anger_1.wav.*utterances: 23 instead of 24"):
-        corpora.load("studio", root)
-
-
-def test_add_a_paper(tmp_path, monkeypatch, iemocap_miniature):
-    shown = files_of("add_a_paper.md")
-    for name in ("table1.csv", "paper.toml"):
-        path = tmp_path / "papers" / "doe2030" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(shown[f"serkit/papers/doe2030/{name}"])
-    doe = papers._discover(tmp_path / "papers")["doe2030"]
-    text = (DOCS / "add_a_paper.md").read_text(encoding="utf-8").partition("## 3. The notebook")[2]
-    cells = [new_code_cell(code) for code in re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)]
-    cells[0].metadata["tags"] = ["parameters"]
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / doe.notebook)
-    monkeypatch.setitem(papers.PAPERS, "doe2030", doe)
-    monkeypatch.setattr(notebooks, "_path_of", lambda paper: tmp_path / paper.notebook)
-    assert notebooks.parameters(doe).keys() == doe.parameters.keys()
-    folder = notebooks.execute("doe2030", profile="smoke", out=tmp_path)
-    claims = pd.read_csv(folder / "tables" / "claims.csv")
-    assert claims["measured"].notna().sum() == 4
-    assert np.array_equal(claims["published"], papers.table("doe2030", 1)["value"])
-    assert json.loads((folder / "notebook.ipynb").read_text())["cells"][-1]["outputs"]

@@ -8,9 +8,8 @@ import keras
 import numpy as np
 import pandas as pd
 
-from serkit.batches.stored import require_stored
+from serkit.batches.stored import Stored, require_stored
 from serkit.errors import SerkitError, one_of
-from serkit.features.store import Features
 
 SILENCE = -1.0  # of a log spectrogram
 
@@ -18,7 +17,7 @@ OVERRUN = 0.01  # share of regions that may begin after their utterance's end be
 
 
 def speech_regions(
-    features: Features,
+    features: Stored,
     ids: Sequence[str],
     words: pd.DataFrame | None = None,
     hop: float = 0.016,
@@ -129,7 +128,7 @@ class Crops(keras.utils.PyDataset):
 
     def __init__(
         self,
-        features: Features,
+        features: Stored,
         regions: pd.DataFrame,
         width: int,
         batch_size: int = 64,

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 
 from serkit import devices
-from serkit.batches.stored import require_stored
+from serkit.batches.stored import Stored, require_stored
 from serkit.errors import SerkitError
-from serkit.features.store import Features
 
 
 def segment_starts(frames: int, length: int = 200, hop: int = 100) -> np.ndarray:
@@ -52,7 +51,7 @@ class Pieces(keras.utils.PyDataset):
 
     def __init__(
         self,
-        features: Features,
+        features: Stored,
         pieces: pd.DataFrame,
         length: int,
         targets: np.ndarray | None = None,

@@ -5,9 +5,8 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from serkit.batches.stored import require_stored
+from serkit.batches.stored import Stored, require_stored
 from serkit.errors import SerkitError
-from serkit.features.store import Features
 
 
 class Sequences(keras.utils.PyDataset):
@@ -40,7 +39,7 @@ class Sequences(keras.utils.PyDataset):
 
     def __init__(
         self,
-        features: Features,
+        features: Stored,
         ids: Sequence[str],
         targets: dict[str, np.ndarray] | None = None,
         transform: Callable[[np.ndarray], np.ndarray] | None = None,

@@ -1,12 +1,33 @@
 """What every kind of batch asks of stored features."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
 
 from serkit.errors import SerkitError
-from serkit.features.store import Features
 
 
-def require_stored(features: Features, ids: Sequence[str], what: str = "utterances") -> None:
+class Stored(Protocol):
+    """What batches need of features: those of a corpus (`serkit.features.Features`), or of one recording."""
+
+    @property
+    def index(self) -> pd.DataFrame:
+        """One row an utterance, indexed by id: offset and frames."""
+        ...
+
+    @property
+    def values(self) -> np.ndarray:
+        """All frames, shape (total frames, dims)."""
+        ...
+
+    def __getitem__(self, utterance: str, /) -> np.ndarray:
+        """One utterance's, shape (frames, dims)."""
+        ...
+
+
+def require_stored(features: Stored, ids: Iterable[str], what: str = "utterances") -> None:
     """Refuse utterances whose features are not stored, naming the first.
 
     Raises:

@@ -22,13 +22,15 @@ Each corpus is a module of `serkit.corpora.loaders`, each synthetic twin one of 
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import ModuleType
 
 import pandas as pd
 
 from serkit.corpora import miniatures
-from serkit.corpora.checks import LEVELS, Problem, audio_problems, header, in_threads
+from serkit.corpora.checks import LEVELS, Problem, audio_problems, header, in_threads, listing
 from serkit.corpora.loaders import NAMES, module
 from serkit.corpora.table import COLUMNS, LABELS, MARKER, RATING_COLUMNS, WORD_COLUMNS
 from serkit.errors import SerkitError, one_of
@@ -38,6 +40,7 @@ __all__ = [
 ]  # fmt: skip
 
 LISTED_PROBLEMS = 5
+NEAR = 50  # folders in the one that was given in which a corpus is looked for
 READERS = ("trajectories", "ratings", "words")  # what a loader may have besides its table
 OR = " or "  # in what a paper needs
 REMEDIES = {  # of what `Corpus.require` misses
@@ -181,7 +184,7 @@ class Corpus:
         known = set(table["label"].dropna()) | (set() if self.strict else set(LABELS))
         for label in [*labels, *merge]:
             if label not in merge.values():  # which need not occur by itself
-                one_of(label, known, f"label of {self.name}")
+                self._require_label(label, known)
         styles = table["style"].dropna().unique()
         if style and len(styles) > 1:
             table = table[table["style"] == one_of(style, styles, f"style of {self.name}")]
@@ -198,6 +201,16 @@ class Corpus:
                 spoken = f"{style} utterance" if style else "utterance"
                 raise SerkitError(f"no {spoken} of {self.name} is labelled {label!r}: leave the class out")
         return table.reset_index(drop=True)
+
+    def _require_label(self, label: str, known: set[str]) -> None:
+        try:
+            one_of(label, known, f"label of {self.name}")
+        except SerkitError as error:
+            own = ",".join(sorted(known))
+            remedy = (
+                f". Choose the classes: --set classes={own}, or fewer (in a notebook: classes = ...)" if own else ""
+            )
+            raise SerkitError(f"{error} at {self.root}{remedy}") from None
 
     def require(self, needs: Iterable[str]) -> "Corpus":
         """Return this corpus if it has what a paper needs.
@@ -313,7 +326,12 @@ def load(name: str, root: Path | str, strict: bool = True) -> Corpus:
     source = module(name)
     root = Path(root).expanduser().resolve()
     marker = _marker(name, root)
-    root, utterances, problems = source.read(root)
+    try:
+        root, utterances, problems = source.read(root)
+    except SerkitError as error:
+        if inside := _further_in(source, root):
+            raise SerkitError(f"{error}\nIt seems to be further in: give {inside}") from error
+        raise
     expected = None if marker is None else marker["expected"]
     corpus = Corpus(name, root, utterances, marker is not None, expected, problems, strict)
     if strict:
@@ -367,6 +385,15 @@ def merges(pairs: Iterable[str]) -> dict[str, str]:
 
 def _remedy(name: str) -> str:
     return REMEDIES.get(name, f"fill the column {name} of a manifest, or take another corpus")
+
+
+def _further_in(source: ModuleType, root: Path) -> Path | None:
+    """The first folder in a folder that can be read as a corpus, or that holds one that can."""
+    for folder in listing(root)[:NEAR] if root.is_dir() else ():
+        with suppress(SerkitError):
+            if folder.is_dir():
+                return source.read(folder)[0]
+    return None
 
 
 def _require_sound(corpus: Corpus) -> None:

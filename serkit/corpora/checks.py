@@ -17,6 +17,7 @@ from serkit import audio, progress
 from serkit.errors import SerkitError
 
 LEVELS = ("error", "warning", "note")
+Level = Literal["error", "warning", "note"]
 CLIPPED_SHARE = 0.001  # of a file's samples; above it, a deep check warns
 
 
@@ -30,7 +31,7 @@ class Problem(NamedTuple):
         remedy: what to do about it.
     """
 
-    level: Literal["error", "warning", "note"]
+    level: Level
     what: str
     where: str
     remedy: str
@@ -44,7 +45,8 @@ def listing(folder: Path, pattern: str = "*") -> list[Path]:
 def require_folder(root: Path, how_to_get: str) -> None:
     """Raise unless `root` is a folder; the message says how to get the corpus."""
     if not root.is_dir():
-        raise SerkitError(f"there is no folder {root}\n{how_to_get}")
+        what = f"{root} is a file: unpack it if it is an archive" if root.is_file() else f"there is no folder {root}"
+        raise SerkitError(f"{what}\n{how_to_get}")
 
 
 def require_own_folder(directory: Path, marker: str, what: str) -> None:
@@ -129,7 +131,7 @@ def _header(path: str, *state: int) -> audio.AudioInfo:
 def audio_problems(
     paths: Iterable[str],
     sample_rates: tuple[int, ...] | None,
-    stereo: str | None,
+    stereo: Level | None,
     deep: bool = False,
     durations: Iterable[float] | None = None,
 ) -> list[Problem]:
@@ -163,7 +165,7 @@ def audio_problems(
 
 
 def _header_problems(
-    path: str, info: audio.AudioInfo, sample_rates: tuple[int, ...] | None, stereo: str | None, duration: float
+    path: str, info: audio.AudioInfo, sample_rates: tuple[int, ...] | None, stereo: Level | None, duration: float
 ) -> list[Problem]:
     found = []
     if sample_rates and info.sample_rate not in sample_rates:

@@ -5,7 +5,7 @@ A file's problems are listed, each with its line, and never raised; only a file 
 
 import csv
 import difflib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +46,8 @@ def _csv_lines(
         SerkitError: no such file, no CSV in UTF-8, a required column missing or a column twice, or no rows.
     """
     if not root.is_file():
-        raise SerkitError(f"there is no file {root}\n{how_to_get}")
+        what = f"{root} is a folder and no CSV file" if root.is_dir() else f"there is no file {root}"
+        raise SerkitError(f"{what}\n{how_to_get}")
     lines = []
     try:
         with root.open(encoding="utf-8-sig", newline="") as stream:
@@ -147,9 +148,10 @@ def manifest_rows(
             continue
         path = (root.parent / Path(given).expanduser()).resolve()
         if not path.is_file():
-            problems.append(
-                Problem("error", f"no recording {given!r}", where, f"put it at {path}, or correct the path")
-            )
+            remedy = f"put it at {path}, or correct the path"
+            if "\\" in given:
+                remedy = "a path of Windows: write / for \\, without a drive, from the folder of the CSV file on"
+            problems.append(Problem("error", f"no recording {given!r}", where, remedy))
         name = cells.get("id") or str(Path(given).with_suffix(""))
         row = {"id": name, "path": str(path)} | parse(cells, where, problems)
         if name in rows:
@@ -165,7 +167,7 @@ def manifest_rows(
 
 
 def meaning_of(
-    given: str, meanings: dict[str, str | None], name: str, where: str, problems: list[Problem], remedy: str = ""
+    given: str, meanings: Mapping[str, str | None], name: str, where: str, problems: list[Problem], remedy: str = ""
 ) -> str | None:
     """Look up what a cell means, upper and lower case alike; add a problem when it is no key of `meanings`.
 

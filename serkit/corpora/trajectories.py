@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from serkit import files, metrics
-from serkit.corpora.checks import Problem, header
+from serkit.corpora.checks import Level, Problem, header
 from serkit.errors import SerkitError
 
 STEP = 0.04  # seconds between two values in RECOLA: 25 Hz
@@ -103,7 +103,7 @@ def gold_standard(ratings: np.ndarray) -> np.ndarray:
     return (ratings - means).mean(axis=1) + middle
 
 
-def length_problem(path: Path, rows: int, step: float, recording: str, longer: str) -> list[Problem]:
+def length_problem(path: Path, rows: int, step: float, recording: str, longer: Level) -> list[Problem]:
     """Compare an annotation with its recording; a recording that cannot be read is left to the audio check.
 
     Args:
@@ -120,7 +120,7 @@ def length_problem(path: Path, rows: int, step: float, recording: str, longer: s
     if abs(rows * step - seconds) <= TOLERANCE:
         return []
     what = f"{rows} rows every {step:g} s annotate {rows * step:.2f} s, but {recording} lasts {seconds:.2f} s"
-    level = longer if seconds > rows * step else "error"
+    level: Level = longer if seconds > rows * step else "error"
     return [Problem(level, what, str(path), "take the recording and the annotation that belong together")]
 
 

@@ -261,7 +261,7 @@ class PCAWhitening:
         Raises:
             SerkitError: not fitted yet, another number of columns, or values that are not finite numbers.
         """
-        if self.mean is None:
+        if self.mean is None or self.eigenvalues is None:
             raise SerkitError("this PCAWhitening has learnt nothing yet: call fit with the training rows first")
         rows = np.asanyarray(rows)
         if rows.ndim != 2 or rows.shape[1] != len(self.mean):

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import pandas as pd
@@ -185,7 +186,7 @@ def _wrong(final: Path) -> str:
 
 def _extract_all(
     utterances: pd.DataFrame,
-    front_end: Callable,
+    front_end: FunctionType,
     settings: dict,
     sample_rate: int,
     read: Callable,
@@ -234,7 +235,7 @@ def _holds(path: Path, names: list[str]) -> bool:
         return False
 
 
-def _about(front_end: Callable, settings: dict, sample_rate: int, read: Callable, hashes: dict[str, str]) -> dict:
+def _about(front_end: FunctionType, settings: dict, sample_rate: int, read: Callable, hashes: dict[str, str]) -> dict:
     """All that the values of a store depend on; `hashes` holds the digest of each utterance's file."""
     return {
         "front_end": front_end.__name__,
@@ -273,7 +274,7 @@ def _trimmed_signal(source: str, sample_rate: int, trim: float) -> np.ndarray:
 
 
 def _extract_part(
-    path: Path, items: list, read: Callable, front_end: Callable, settings: dict, sample_rate: int
+    path: Path, items: list, read: Callable, front_end: FunctionType, settings: dict, sample_rate: int
 ) -> list[str]:
     """Write one part; return what is wrong with its utterances instead when something is."""
     problems, arrays = [], {}

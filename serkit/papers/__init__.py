@@ -326,7 +326,7 @@ def _read(path: Path) -> Paper:
 def _parameter(path: Path, name: str, given: dict[str, Any]) -> Parameter:
     for key in given:
         one_of(key, _SAVED, f"entry of parameter {name} in {path}")
-    source = one_of(given.get("source"), SOURCES, f"source of parameter {name} in {path}")
+    source = one_of(given.get("source", ""), SOURCES, f"source of parameter {name} in {path}")
     if source in ("paper", "ours") and "paper" not in given:
         raise SerkitError(f"{path}: parameter {name} has no value for the paper profile: paper = ...")
     affects = tuple(given["affects"]) if "affects" in given else None

@@ -224,7 +224,10 @@ def _recordings(root: Path, problems: list[Problem]) -> list[dict]:
     return sorted(rows, key=lambda row: row["id"])
 
 
-def _row(path: Path, meeting: str, channel: str, speakers: dict[tuple[str, str], tuple[str, str]]) -> dict:
+_Speakers = dict[tuple[str | None, str], tuple[str | None, str | None]]  # (meeting, channel): (agent, participant)
+
+
+def _row(path: Path, meeting: str, channel: str, speakers: _Speakers) -> dict:
     agent, speaker = speakers.get((meeting, channel), (None, None))
     known = _PARTICIPANT.fullmatch(speaker or "")
     return {
@@ -239,7 +242,7 @@ def _row(path: Path, meeting: str, channel: str, speakers: dict[tuple[str, str],
     }
 
 
-def _speakers(root: Path, problems: list[Problem]) -> dict[tuple[str, str], tuple[str, str]]:
+def _speakers(root: Path, problems: list[Problem]) -> _Speakers:
     """Read whose headset is whose: (meeting, channel) to (agent, participant)."""
     path = _annotations_folder(root) / "corpusResources" / "meetings.xml"
     if not path.is_file():
@@ -309,7 +312,7 @@ def _partial_problems(root: Path, utterances: pd.DataFrame, lengths: dict[str, t
 
 def _missing_headsets(root: Path, utterances: pd.DataFrame) -> list[str]:
     """Meetings without a mix that lack a headset: of those in meetings.xml, or by `PEOPLE` where it is not there."""
-    worn: dict[str, set[str]] = {}
+    worn: dict[str | None, set[str]] = {}
     for meeting, channel in _speakers(root, []):
         worn.setdefault(meeting, set()).add(channel)
     single = utterances[utterances["channel"] != MIX]

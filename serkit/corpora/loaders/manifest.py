@@ -13,6 +13,7 @@ Extra columns: partition ("train", "dev", "test"), fold and note, where the file
 
 import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -95,7 +96,7 @@ def _parse(cells: dict[str, str], where: str, problems: list[Problem]) -> dict:
     for name, what in (("label", "an empty class"), ("speaker", "an unknown speaker")):
         if not cells[name]:
             problems.append(Problem("error", f"empty {name}: {what}", where, f"fill the {name} in, or remove the row"))
-    row = {
+    row: dict[str, Any] = {
         name: cells[name] or None for name in ("label", "speaker", "session", "text", "fold", "note") if name in cells
     }
     row |= {

@@ -15,6 +15,7 @@ participants of each partition are those that users of both releases report; the
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -144,7 +145,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
         if len(set(parsed.values())) > 1:
             what = f"{path.stem}: " + ", ".join(f"{number} rows of {name}" for name, number in parsed.items())
             wrong.append(Problem("error", what, str(root / layout.labels), RESTORE))
-        row = {
+        row: dict[str, Any] = {
             "id": path.stem,
             "path": str(path),
             "speaker": path.stem,  # one recording a speaker

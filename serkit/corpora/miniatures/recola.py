@@ -136,7 +136,7 @@ def _ratings(emotion: np.ndarray, dimension: str, seed: int, random: np.random.G
 
 
 def _write_labels(root: Path, dimension: str, name: str, ratings: np.ndarray) -> None:
-    rows = [";".join(["time", *RATERS])]
+    rows: list[str] = [";".join(["time", *RATERS])]
     rows += [f"{STEP * row:.2f};" + ";".join(f"{value:.2f}" for value in values) for row, values in enumerate(ratings)]
     path = root / "ratings_individual" / dimension / f"{name}.csv"
     path.parent.mkdir(parents=True, exist_ok=True)
