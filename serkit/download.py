@@ -33,7 +33,7 @@ from serkit import archives, files, progress, transfer
 from serkit.corpora import NAMES, module
 from serkit.errors import SerkitError, one_of
 
-RECORD = "SERKIT_DOWNLOAD.json"
+RECORD = ".serkit_download.json"  # hidden, so that no loader takes it for a part of the corpus
 EXPANSION = 50  # times an archive's own bytes that it may become, where its size unpacked is not known
 AT_ONCE = 8  # small files of one list
 POINTER = b"version https://git-lfs.github.com/spec/v1"
@@ -284,7 +284,7 @@ def _told(entry: dict) -> str:
     size = transfer.shown_size(entry["bytes"])
     if entry["whose"] == "received":
         digest = entry["checksum"].partition(":")[2]
-        return f"{size}; no checksum is published: SHA-256 of what was received is {digest}"
+        return f"{size}; no checksum is published: SHA-256 of what was received is {digest} (kept in {RECORD})"
     return f"{size}; its checksum ({entry['checksum']}) is as stated by {entry['whose']}"
 
 

@@ -181,7 +181,7 @@ def _line(text: str, where: str) -> tuple[str, str, str]:
 
 
 def _plain(key: str) -> str:
-    return re.sub(r"[^0-9a-z]+", "-", key.lower())
+    return re.sub(r"[^0-9a-z]+", "-", key.lower()).strip("-")
 
 
 def _ids_by_key(ids: Iterable[str], dataset: str) -> dict[str, str]:

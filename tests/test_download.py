@@ -413,7 +413,7 @@ def test_a_corpus_is_downloaded_checked_and_loaded(small, server, tmp_path):
     assert said.index("60 utterances at") < said.index("This copy is as expected.") < said.index("@article{livingstone")
     assert f"serkit reproduce li2018 --corpus 'ravdess={folder}'" in said
     assert len(corpora.load("ravdess", folder).utterances) == 60
-    assert sorted(one.name for one in folder.iterdir()) == ["Actor_01", download.RECORD]
+    assert sorted(one.name for one in folder.iterdir()) == [download.RECORD, "Actor_01"]
     assert [one.name for one in folder.parent.iterdir()] == ["ravdess"], "nothing is left beside it"
     (entry,) = json.loads((folder / download.RECORD).read_text())["items"].values()
     assert (entry["address"], entry["checksum"], entry["bytes"]) == (small["address"], small["checksum"], small["size"])
