@@ -98,7 +98,7 @@ def read_lists(corpus: Corpus, directory: Path | str) -> tuple[pd.DataFrame, dic
         directory: the folder that holds the lists and label_map.json, or folders with them.
 
     Returns:
-        The utterances that are in the lists, rows of `corpus.utterances` with a column fold (lists of several folds) or
+        The utterances that are in the lists, rows of its table with a column fold (lists of several folds) or
         partition (of one); and which labels count as another one there: {"excited": "happy"}.
 
     Raises:
