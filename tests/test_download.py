@@ -137,6 +137,11 @@ def test_a_connection_that_breaks_goes_on_where_it_ended(server, tmp_path, capsy
     assert ranges(server) == [None, "bytes=3000-", "bytes=3100-", "bytes=3100-", "bytes=3600-"]
     assert {headers.get("If-Range") for _, headers in server.asked} == {None, '"1"'}
     assert "trying again in 0 s" in capsys.readouterr().err
+    server.asked.clear()  # an end that only the published size tells
+    address = server.at("/b.bin", PAYLOAD, length=False, breaks_after=[3000])
+    assert transfer.fetch(address, tmp_path / "b.bin", len(PAYLOAD), MD5).read_bytes() == PAYLOAD
+    assert ranges(server) == [None, "bytes=3000-"]
+    assert "the connection ended after 3000 of 10240 bytes" in capsys.readouterr().err
 
 
 def test_a_stopped_download_is_taken_up_by_the_next_command(server, tmp_path):
