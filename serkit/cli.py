@@ -14,6 +14,7 @@ from serkit import __version__
 from serkit.errors import SerkitError, one_of
 
 if TYPE_CHECKING:
+    from serkit.corpora import Corpus
     from serkit.papers import Paper
     from serkit.predict import Answer
 
@@ -333,7 +334,8 @@ def _corpora() -> None:
 
     for name in NAMES:
         facts = module(name)
-        click.echo(f"{name}\n  {facts.TITLE}\n  licence: {facts.LICENCE}\n  {facts.HOW_TO_GET.strip()}\n")
+        fetched = f"\n  or: serkit download {name}" if hasattr(facts, "DOWNLOADS") else ""
+        click.echo(f"{name}\n  {facts.TITLE}\n  licence: {facts.LICENCE}\n  {facts.HOW_TO_GET.strip()}{fetched}\n")
 
 
 @main.command("check")
@@ -343,7 +345,11 @@ def _check(corpus, root) -> None:
     """Is this copy of CORPUS at ROOT complete and as expected? Says what is wrong and what to do."""
     from serkit.corpora import load
 
-    found = load(corpus, root, strict=False)
+    sys.exit(1 if _show_check(load(corpus, root, strict=False), root) else 0)
+
+
+def _show_check(found: "Corpus", root: Path | str) -> int:
+    """Print what the check of a copy finds; return how many errors."""
     problems = found.check(deep=True)
     click.echo(f"{found.title}: {len(found.utterances)} utterances at {root}")
     for problem in problems.to_dict("records"):
@@ -354,7 +360,68 @@ def _check(corpus, root) -> None:
         if errors
         else "This copy is as expected."
     )
+    return errors
+
+
+@main.command("download")
+@click.argument("corpus")
+@click.argument("directory", required=False, default="", type=click.Path(file_okay=False))
+@click.option("--part", default="", help="Another part of CORPUS than usual; a wrong name lists them.")
+def _download(corpus, directory, part) -> None:
+    """Fetch CORPUS, if it is open to everybody, to DIRECTORY, and check it.
+
+    DIRECTORY is $SERKIT_<CORPUS> or the folder serkit-corpora beside the cache, unless it is named. An interrupted
+    download goes on where it ended when the same command is started again.
+    """
+    import shlex
+
+    from serkit import download
+    from serkit.corpora import load, module
+    from serkit.papers import PAPERS
+
+    folder, _ = download.fetch(corpus, directory, part, click.echo)
+    click.echo()
+    found = load(corpus, folder, strict=False)
+    errors = _show_check(found, folder)
+    click.echo(f"\nPlease cite:\n{module(corpus).CITATION}\n\nNow:")
+    takes = [paper for paper in PAPERS.values() if not found.lacking(paper.needs)]
+    for paper in sorted(takes, key=lambda paper: (len(paper.needs), paper.key))[:1]:
+        click.echo(f"serkit reproduce {paper.key} --corpus {shlex.quote(f'{corpus}={folder}')}")
+    if not takes:  # speech without labels
+        root = shlex.quote(f"unlabelled_root={folder}")
+        click.echo(f"serkit reproduce chang2017 --set unlabelled={corpus} --set {root}")
     sys.exit(1 if errors else 0)
+
+
+@main.command("emobox")
+@click.argument("corpus")
+@click.argument("root", type=click.Path())
+@click.argument("out", type=click.Path())
+@click.option(
+    "--import", "lists", metavar="DIR", type=click.Path(), help="Read the lists in DIR instead; OUT is a CSV file then."
+)
+def _emobox(corpus, root, out, lists) -> None:
+    """Write CORPUS at ROOT with its folds as lists of the benchmark EmoBox, to the folder OUT.
+
+    With --import it is the other way round: the folds of EmoBox's lists in DIR, of the same corpus, become a CSV file
+    for the corpus "manifest".
+    """
+    import shlex
+
+    from serkit import emobox
+    from serkit.corpora import load
+
+    found = load(corpus, root)
+    if not lists:
+        written, left_out = emobox.write_lists(found, out)
+        for label, count in left_out.items():
+            click.echo(f"in no list: {count} utterances, {label}")
+        click.echo("\n".join(f"wrote {path}" for path in written))
+        return
+    path, split, merged = emobox.write_manifest(found, lists, out)
+    merge = "".join(f" --set merge={one}={other}" for one, other in merged.items())
+    place = shlex.quote(f"manifest={path}")
+    click.echo(f"wrote {path}\nserkit reproduce li2018 --corpus {place} --set split={split} --set style={merge}")
 
 
 @main.command("miniature")

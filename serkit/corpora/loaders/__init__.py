@@ -8,6 +8,9 @@ and has the functions
 * ``check(root, utterances, expected, deep) -> problems``: compare with the published counts, or with `expected`;
 * ``words(root)``, ``ratings(root)`` and ``trajectories(root)``, where the corpus has them.
 
+Where everybody may fetch the corpus, `DOWNLOADS` says what from where (see `serkit.download`); where the benchmark
+EmoBox has it, `EMOBOX` says how (see `serkit.emobox`).
+
 To add a corpus, write such a module here. Nothing else names it.
 """
 

@@ -52,6 +52,14 @@ IEMOCAP_full_release.tar.gz, and give the folder that holds Session1 to Session5
 SAMPLE_RATES = (16000,)
 MEAN_SECONDS = 12.4 * 3600 / 10039  # of an utterance
 STEREO = "error"
+# Four classes of the benchmark EmoBox, from five labels; a fold is a session.
+EMOBOX = {
+    "fold": "session",
+    "labels": {
+        "neutral": ("neu", "Neutral"), "happy": ("hap", "Happy"), "angry": ("ang", "Angry"), "sad": ("sad", "Sad"),
+        "excited": ("exc", "Happy"),
+    },
+}  # fmt: skip
 
 LABELS = {
     "ang": "angry", "hap": "happy", "exc": "excited", "sad": "sad", "neu": "neutral", "fru": "frustrated",

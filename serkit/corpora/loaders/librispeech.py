@@ -38,6 +38,23 @@ LibriSpeech is open (CC BY 4.0): unpack one or more of the archives of https://w
   LibriSpeech/
     SPEAKERS.TXT
     dev-clean/84/121123/84-121123-0000.flac ... 84-121123.trans.txt"""
+DOWNLOADS = {
+    part: (
+        {
+            "address": f"https://www.openslr.org/resources/12/{part}.tar.gz",
+            "size": size,
+            "checksum": f"md5:{checksum}",
+            "whose": "OpenSLR (md5sum.txt)",
+            "unpack": True,
+            "strip": "LibriSpeech",
+        },
+    )
+    for part, size, checksum in (
+        ("dev-clean", 337926286, "42e2234ba48799c1f50f24a7926300a1"),
+        ("test-clean", 346663984, "32fa31d27d2e1cad72775fee3f4849a9"),
+        ("train-clean-100", 6387309499, "2a93770f6d5c6c964bc36631d331a522"),
+    )
+}
 SAMPLE_RATES = (16000,)
 STEREO = "note"  # of other sources: the corpus itself has one channel
 

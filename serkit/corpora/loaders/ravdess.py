@@ -44,6 +44,17 @@ https://zenodo.org/records/1188976, and give the folder that holds the actors:
   ravdess/
     Actor_01/03-01-01-01-01-01-01.wav ... Actor_24/
 (or a folder that holds Audio_Speech_Actors_01-24/; .flac is read too)"""
+DOWNLOADS = {
+    "speech": (
+        {
+            "address": "https://zenodo.org/records/1188976/files/Audio_Speech_Actors_01-24.zip?download=1",
+            "size": 208468073,
+            "checksum": "md5:bc696df654c87fed845eb13823edef8a",
+            "whose": "Zenodo",
+            "unpack": True,
+        },
+    )
+}
 SAMPLE_RATES = (48000, 16000)
 STEREO = "note"
 
@@ -57,6 +68,14 @@ ACTORS = tuple(range(1, 25))
 FOLDS = {
     "1": (1, 11, 20, 21), "2": (4, 10, 12, 14), "3": (8, 9, 19, 23), "4": (3, 5, 7, 24), "5": (2, 15, 16, 18),
     "6": (6, 13, 17, 22),
+}  # fmt: skip
+# Labels of that benchmark's lists, and the classes that it makes of them.
+EMOBOX = {
+    "labels": {
+        "neutral": ("Neutral", "Neutral"), "calm": ("Calm", "Calm"), "happy": ("Happy", "Happy"), "sad": ("Sad", "Sad"),
+        "angry": ("Angry", "Angry"), "fearful": ("Fearful", "Fear"), "disgusted": ("Disgust", "Disgust"),
+        "surprised": ("Surprised", "Surprise"),
+    }
 }  # fmt: skip
 _FOLD_OF = {actor: fold for fold, actors in FOLDS.items() for actor in actors}
 IDENTICAL = ("03-01-03-01-02-01-07", "03-01-03-01-02-02-07")  # in the release itself
