@@ -12,7 +12,7 @@ COLUMNS = [
 NUMERIC = ["valence", "activation", "dominance", "start", "end"]
 LABELS = (
     "neutral", "happy", "excited", "sad", "angry", "frustrated", "fearful", "surprised", "disgusted", "calm",
-    "worried", "anxious", "other", "undecided",
+    "worried", "anxious", "bored", "other", "undecided",
 )  # fmt: skip
 WORD_COLUMNS = ["id", "word", "start", "end"]
 RATING_COLUMNS = ["id", "rater", "label", "valence", "activation", "dominance", "self_report"]

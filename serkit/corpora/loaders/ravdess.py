@@ -19,7 +19,8 @@ from pathlib import Path
 import pandas as pd
 
 from serkit import files
-from serkit.corpora.checks import Problem, in_threads, listing, require_folder
+from serkit.corpora import named_files
+from serkit.corpora.checks import Problem, count_problems, in_threads, listing, require_folder
 from serkit.corpora.table import utterance_table
 from serkit.errors import SerkitError
 
@@ -65,6 +66,8 @@ EMOTIONS = {
 STATEMENTS = {"01": "Kids are talking by the door", "02": "Dogs are sitting by the door"}
 INTENSITIES = {"01": "normal", "02": "strong"}
 ACTORS = tuple(range(1, 25))
+PUBLISHED = {"utterances": 1440, "speakers": 24, "women": 12, "men": 12}
+PUBLISHED |= {label: 96 if label == "neutral" else 192 for label in EMOTIONS.values()}
 FOLDS = {
     "1": (1, 11, 20, 21), "2": (4, 10, 12, 14), "3": (8, 9, 19, 23), "4": (3, 5, 7, 24), "5": (2, 15, 16, 18),
     "6": (6, 13, 17, 22),
@@ -126,23 +129,25 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
                 problems.append(Problem("error", what, str(path), "remove one of the two"))
             elif row:
                 rows[row["id"]] = row
-    problems = _partial_problems(root, set(rows)) + problems
     return root, utterance_table(rows.values(), extra=["intensity", "statement", "repetition", "fold"]), problems
 
 
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
-    """Name the files that are missing, actor by actor."""
-    del expected  # there is no miniature of it
+    """Name the actors and files that are missing, or compare with the counts of a miniature."""
+    if expected is not None:
+        return count_problems(count(root, utterances), expected, root, "write the miniature again")
     have = set(utterances["id"])
-    present = sorted({int(name[-2:]) for name in have})
-    problems = []
-    for actor in present:
-        if missing := sorted(set(_names_of(actor)) - have):
-            shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-            what = f"Actor_{actor:02d}: {60 - len(missing)} of 60 files; missing: {shown}"
-            remedy = "unpack the archive again"
-            problems.append(Problem("error", what, str(root / f"Actor_{actor:02d}"), remedy))
+    problems = _partial_problems(root, have)
+    for actor in sorted({int(name[-2:]) for name in have}):
+        folder = f"Actor_{actor:02d}"
+        problems += named_files.missing_problems({folder: _names_of(actor)}, have, root / folder)
     return problems + _identical_files(utterances, deep)
+
+
+def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:
+    """Count what `PUBLISHED` has figures of."""
+    del root  # everything is in the table
+    return named_files.counted(utterances, EMOTIONS)
 
 
 def _partial_problems(root: Path, names: set[str]) -> list[Problem]:
