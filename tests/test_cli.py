@@ -38,7 +38,7 @@ def _nothing_runs(monkeypatch):
         (["li2018", "--set", "epoch=3"], "unknown parameter 'epoch' (did you mean 'epochs'?); valid: a"),
         (
             ["--corpus", "iemocpa"],
-            "unknown corpus 'iemocpa' (did you mean 'iemocap'?); valid: ami, cheavd, continuous, iemocap, librispeech",
+            "unknown corpus 'iemocpa' (did you mean 'iemocap'?); valid: ami, cheavd, continuous, cremad, emodb",
         ),
         (["--corpus", "iemocap"], "where is iemocap? Give --corpus iemocap=FOLDER, or set SERKIT_IEMOCAP"),
         (["--corpus", "iemocap=/nowhere"], "there is no /nowhere"),

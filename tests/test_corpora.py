@@ -15,9 +15,10 @@ from serkit.errors import SerkitError
 
 
 def test_every_loader_is_a_corpus_and_miniatures_are_of_corpora():
-    known = ("ami", "cheavd", "continuous", "iemocap", "librispeech", "manifest", "ravdess", "recola")
-    assert known == corpora.NAMES
-    assert corpora.miniatures.NAMES == ("ami", "cheavd", "iemocap", "recola")
+    known = ["ami", "cheavd", "continuous", "cremad", "emodb", "emozionalmente", "iemocap", "librispeech", "manifest"]
+    known += ["nemo", "ravdess", "recola", "subesco", "tess"]
+    assert list(corpora.NAMES) == known
+    assert set(known) - set(corpora.miniatures.NAMES) == {"continuous", "librispeech", "manifest"}
 
 
 @pytest.mark.parametrize("name", corpora.NAMES)
@@ -251,9 +252,9 @@ def test_a_place_is_given_or_in_a_variable_or_the_miniature(iemocap_miniature, m
     monkeypatch.setenv("SERKIT_IEMOCAP", "there")
     assert corpora.place("iemocap") == "there"
     assert corpora.place("iemocap", "here") == "here"
-    monkeypatch.delenv("SERKIT_RAVDESS", raising=False)
-    with pytest.raises(SerkitError, match=r"where is ravdess.*SERKIT_RAVDESS"):
-        corpora.place("ravdess")
+    monkeypatch.delenv("SERKIT_LIBRISPEECH", raising=False)
+    with pytest.raises(SerkitError, match=r"where is librispeech.*SERKIT_LIBRISPEECH"):
+        corpora.place("librispeech")
     with pytest.raises(SerkitError, match="unknown corpus 'iemocp'"):
         corpora.place("iemocp")
 

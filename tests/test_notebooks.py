@@ -273,12 +273,13 @@ def names_set(tree):
 
 
 def test_an_unknown_corpus_is_no_miniature(jupyter, monkeypatch):
-    monkeypatch.delenv("SERKIT_RAVDESS", raising=False)
+    monkeypatch.delenv("SERKIT_LIBRISPEECH", raising=False)
     assert "unknown corpus 'iemocp' (did you mean 'iemocap'" in str(jupyter.run(PARAMETERS, "corpus = 'iemocp'", BEGIN))
-    error = str(jupyter.run("corpus = 'ravdess'", BEGIN))
-    assert error.startswith("where is ravdess? Set its root, or the variable SERKIT_RAVDESS; there is no miniature")
-    with pytest.raises(SerkitError, match="where is ravdess"):
-        notebooks.execute("li2018", "ravdess")
+    error = str(jupyter.run("corpus = 'librispeech'", BEGIN))
+    where = "where is librispeech? Set its root, or the variable SERKIT_LIBRISPEECH; there is no miniature"
+    assert error.startswith(where)
+    with pytest.raises(SerkitError, match="where is librispeech"):
+        notebooks.execute("li2018", "librispeech")
 
 
 def test_a_variable_says_where_a_corpus_is(jupyter, iemocap_miniature, monkeypatch, tmp_path):

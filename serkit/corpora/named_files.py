@@ -107,7 +107,7 @@ def table_of(path: Path, columns: Iterable[str], how_to_get: str, separator: str
         separator: between cells.
 
     Raises:
-        SerkitError: there is no such file, it is no such table, a column is missing, a row is cut short, or it has none.
+        SerkitError: there is no such file, it is no such table, lacks a column, or has no row or one that is cut short.
     """
     if not path.is_file():
         raise SerkitError(f"there is no {path}: copy it from the original\n{how_to_get}")
@@ -158,10 +158,10 @@ def missing_problems(due: Mapping[str, Iterable[str]], there: set[str], where: P
     """
     problems = []
     for part, names in due.items():
-        names = list(names)
-        if missing := sorted(set(names) - there):
+        whole = set(names)
+        if missing := sorted(whole - there):
             shown = ", ".join(missing[:NAMED]) + (", ..." if len(missing) > NAMED else "")
-            what = f"{part}: {len(names) - len(missing)} of {len(names)} files; missing: {shown}"
+            what = f"{part}: {len(whole) - len(missing)} of {len(whole)} files; missing: {shown}"
             problems.append(Problem("error", what, str(where), UNPACK))
     return problems
 
@@ -170,13 +170,13 @@ def counted(utterances: pd.DataFrame, emotions: Mapping[str, str]) -> dict[str, 
     """Count utterances, speakers, women and men among them, and the utterances of each emotion: ``{"angry": 127}``.
 
     Args:
-        utterances: with columns speaker, gender and code; a code counts even where the label is withheld.
+        utterances: with columns speaker, gender and label.
         emotions: the corpus' codes -> our words.
     """
     speakers = utterances.drop_duplicates("speaker")
     found = {"utterances": len(utterances), "speakers": len(speakers)}
     found |= {name: int((speakers["gender"] == letter).sum()) for name, letter in (("women", "f"), ("men", "m"))}
-    labels = utterances["code"].map(emotions).value_counts()
+    labels = utterances["label"].value_counts()
     return found | {label: int(labels.get(label, 0)) for label in emotions.values()}
 
 

@@ -10,9 +10,9 @@ A file's name is speaker (two digits), sentence (a01 to b10), emotion (the first
 
 Sources: Burkhardt et al. 2005 and the database's own pages (http://emodb.bilderbar.info/docu); counts by speaker and
 emotion from the list of its 535 files that EmoBox publishes. **Never tried on the real recordings**; the names were
-tried on that list. Documentations contradict each other on who is a woman: versions of a converted copy before its 1.1.1
-have 09, 10, 12 and 13 wrong; here it is as on the database's own page. EmoDB 2.0 of 2025, with 281 recordings more, is
-another corpus, whose new names are not described: this loader refuses them.
+tried on that list. Documentations contradict each other on who is a woman: a converted copy has 09, 10, 12 and 13
+wrong before its version 1.1.1; here it is as on the database's own page. EmoDB 2.0, with 281 recordings more, is
+another corpus, whose new names are not described: this loader refuses them. The folds of EmoBox share all speakers.
 """
 
 import re

@@ -1,8 +1,8 @@
 """Emozionalmente: 431 amateurs say eighteen Italian sentences in seven emotions, at home; others said what they heard.
 
 Facts: 6902 recordings, 986 an emotion (angry, disgusted, fearful, happy, neutral, sad, surprised), of 299 women, 131
-men and one actor who gave neither, 1 to 105 each, half of them at most 8; one channel. Five people each (829 in all) said which
-emotion they hear, and are right in 66 % of 34,510 votes. Label is the emotion that was asked for.
+men and one actor who gave neither, 1 to 105 each, half of them at most 8; one channel. Five people each (829 in all)
+said which emotion they hear, and are right in 66 % of 34,510 votes. Label is the emotion that was asked for.
 
 A file's name is a number, 1612877880295.wav; who speaks and how is in metadata/samples.csv (file_name, sentence,
 actor, emotion_expressed, ...), gender and age in users.csv, votes in evaluations.csv: see `ratings`. Speaker is the
@@ -11,9 +11,9 @@ of neither. Extra columns: age, in years, as given (an actor says 10).
 
 Sources: Catania et al. 2025; README and the three tables of version 1.0. **Never tried on the real recordings**; the
 tables were read, and their counts are these. Documentations contradict each other: all is at 16 kHz and 3.81 s on
-average in the description, but 150 files are at 44.1 kHz and the mean is 3.29 s in the list of EmoBox. In
-42 cases somebody voted twice on a recording, so there is not one row a rater. Version 1.1 has a division of its own into
-training, development and test whose form is not described: it is not read. The division of EmoBox shares speakers.
+average in the description, but 150 files are at 44.1 kHz and the mean is 3.29 s in the list of EmoBox. In 42 cases
+somebody voted twice on a recording, and `ratings` has both. Version 1.1 has a division of its own into training,
+development and test whose form is not described: it is not read. The division of EmoBox shares speakers.
 """
 
 import re
@@ -69,7 +69,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
         also a recording that is not in samples.csv, or one there that is missing.
 
     Raises:
-        SerkitError: there is no such folder, no recording in it, or one of the tables is missing or has another grammar.
+        SerkitError: there is no such folder, no recording in it, or a table is missing or has another grammar.
     """
     inside = ["audio", "emozionalmente/audio", "emozionalmente_dataset/audio"]
     root, paths = named_files.find(root, inside, _NAME, HOW_TO_GET)
@@ -86,7 +86,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
     rows, found = named_files.unlisted(rows, samples, table)
     short: dict[str, str] = {}
     for row in rows:
-        row |= _facts(samples[row["id"]], people, table)
+        row.update(_facts(samples[row["id"]], people, table))
         if short.setdefault(row["speaker"], samples[row["id"]]["actor"]) != samples[row["id"]]["actor"]:
             raise SerkitError(
                 f"{table}: two actors' codes begin with {row['speaker']}; copy it again from the original"

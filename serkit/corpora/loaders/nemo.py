@@ -1,12 +1,11 @@
 """nEMO: nine Polish actors say ninety sentences in six emotions.
 
 Facts: 4481 recordings of four women and five men, 256 to 540 each: 809 neutral, 769 sad, 749 angry, 749 happy, 736
-fearful, 669 surprised; 24 kHz, one channel, more than 3 hours. Not all actors have all emotions: MK0 is never surprised, and
-MP0 has 17 to 90 of each.
+fearful, 669 surprised; 24 kHz, one channel, more than 3 hours. Not all actors have all emotions: MK0 is never
+surprised, and MP0 has 17 to 90 of each.
 
 A file's name is speaker, emotion, sentence: EB0_anger_1.wav, in the folder samples. data.tsv beside it has a line for
-each: file, emotion, text, normalised text, speaker, gender, age. Extra columns: sentence (1 to 90) and age. Text is as it
-is spelt.
+each: file, emotion, text, normalised text, speaker, gender, age. Extra columns: sentence (1 to 90) and age (years).
 
 Sources: Christop 2024; README and data.tsv of the corpus' repository, whose counts these are. **Tried once on the real
 files** of the repository (commit 66de999): all 4481 pass a deep check. Documentations contradict each other on the
@@ -96,7 +95,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
             found.append(Problem("error", what, row["path"], "copy both again from the original"))
         if line["gender"] not in GENDERS:
             raise SerkitError(f"{table}: {line['gender']!r} of {row['id']} is neither female nor male")
-        row |= {"gender": GENDERS[line["gender"]], "text": line["raw_text"], "age": float(line["age"])}
+        row.update(gender=GENDERS[line["gender"]], text=line["raw_text"], age=float(line["age"]))
     return root, utterance_table(rows, extra=["sentence", "age"]), problems + found
 
 

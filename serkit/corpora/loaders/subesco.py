@@ -49,8 +49,8 @@ EMOTIONS = {
     "ANGRY": "angry", "DISGUST": "disgusted", "FEAR": "fearful", "HAPPY": "happy", "NEUTRAL": "neutral", "SAD": "sad",
     "SURPRISE": "surprised",
 }  # fmt: skip
-_WOMEN = "OISHI MONIKA SMITA SWARNALI MOUNI SIMI TITHI JOYEETA CHAITY FAHMEE".split()
-_MEN = "BASHIR NIPUN ILIAS BIBHAS DURANTO SHUKANTO SIBLY PRASUN SHUMANTA EVAN".split()
+_WOMEN = ("OISHI", "MONIKA", "SMITA", "SWARNALI", "MOUNI", "SIMI", "TITHI", "JOYEETA", "CHAITY", "FAHMEE")
+_MEN = ("BASHIR", "NIPUN", "ILIAS", "BIBHAS", "DURANTO", "SHUKANTO", "SIBLY", "PRASUN", "SHUMANTA", "EVAN")
 SPEAKERS = {
     f"{gender}_{number:02d}": name
     for gender, names in (("F", _WOMEN), ("M", _MEN))

@@ -60,7 +60,7 @@ luck make match merge mess met mill mob mode mood moon mop mouse nag name near n
 pearl peg perch phone pick pike pole pool puff rag raid rain raise rat reach read red ring ripe road room rose rot rough
 rush said sail search seize sell shack shall shawl sheep shirt should shout size soap soup sour south sub such sure take
 talk tape team tell thin third thought thumb time tip tire ton tool tough turn vine voice void vote wag walk wash week
-wheat when which whip white wife wire witch yearn yes young youth""".split()
+wheat when which whip white wife wire witch yearn yes young youth""".split()  # noqa: SIM905
 MISPRINT = "OA_bite_neutral"  # in copies that are passed on
 PUBLISHED = {"utterances": 2800, "speakers": 2, "women": 2, "men": 0} | dict.fromkeys(EMOTIONS.values(), 400)
 _NAME = re.compile(rf"({'|'.join(ACTRESSES)})_([a-z]+)_({'|'.join(EMOTIONS)})", re.IGNORECASE)

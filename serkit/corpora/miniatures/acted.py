@@ -26,7 +26,10 @@ from serkit.corpora.miniatures.synthesis import (
 
 VERSION = 1  # of the sound
 OVERLAP = 0.5  # of the emotions
-SENTENCES = ("WHAT DO YOU MEAN", "I NEED TO GO", "NOW LET ME SEE", "WE LOST IT NOW", "IS IT FINE", "YOU SAID IT")
+SENTENCES = (  # of one to two seconds, so that a training set has frames enough to whiten
+    "I REALLY NEED TO SEE THE FORM TODAY", "WE WAITED AN HOUR HERE", "LET US GO HOME NOW",
+    "MAYBE SOMEONE LOST MY BAG THERE", "THERE IS NOTHING LEFT", "YOU SAID IT WAS HERE",
+)  # fmt: skip
 PAUSE = 0.06  # seconds before and after
 
 # How each emotion sounds.

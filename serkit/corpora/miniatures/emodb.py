@@ -3,7 +3,6 @@
 import itertools
 from pathlib import Path
 
-from serkit.corpora import named_files
 from serkit.corpora.loaders import emodb
 from serkit.corpora.miniatures import acted
 
