@@ -7,7 +7,7 @@ listed, each with its remedy; only a folder without any recording, and a table t
 import csv
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +186,41 @@ def by_speaker(utterances: pd.DataFrame) -> dict[str, int]:
     return {f"{speaker} {label}": int(number) for (speaker, label), number in sizes.items()}
 
 
-def count_check(found: dict[str, int], due: dict[str, int], where: Path) -> list[Problem]:
-    """Name the figures of `due` that differ from those `found`."""
-    return count_problems(found, due, where, UNPACK)
+def published(sizes: Mapping[str, Sequence[int]], labels: Iterable[str]) -> dict[str, int]:
+    """Turn a published table into figures as `counted` and `by_speaker` have them, but for women and men.
+
+    Args:
+        sizes: of each speaker, the utterances of each label.
+        labels: in the order of the table's columns.
+
+    >>> published({"anna": (2, 3), "ben": (4, 0)}, ["angry", "sad"])["sad"]
+    3
+    """
+    labels = list(labels)
+    found = {"utterances": sum(map(sum, sizes.values())), "speakers": len(sizes)}
+    found |= {label: sum(column) for label, column in zip(labels, zip(*sizes.values(), strict=True), strict=True)}
+    return found | {
+        f"{speaker} {label}": number
+        for speaker, numbers in sizes.items()
+        for label, number in zip(labels, numbers, strict=True)
+    }
+
+
+def compare(
+    root: Path,
+    utterances: pd.DataFrame,
+    found: dict[str, int],
+    due: dict[str, int],
+    names: Mapping[str, Iterable[str]] | None = None,
+) -> list[Problem]:
+    """Name what is missing and the figures that differ.
+
+    Args:
+        root: of the copy.
+        utterances: what was read.
+        found: its figures.
+        due: those published, or a miniature's.
+        names: ids of each part of the corpus, where they are known and this is no miniature.
+    """
+    problems = missing_problems(names or {}, set(utterances["id"]), root)
+    return problems + count_problems(found, due, root, UNPACK)

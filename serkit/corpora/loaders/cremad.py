@@ -131,14 +131,12 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
     """Name the recordings that are missing, actor by actor, and compare the counts with the published ones."""
     del deep  # names say all
-    problems = []
-    if expected is None:
-        due = {f"actor {actor}": [name for name in _names_of(actor) if name != SILENT] for actor in ACTORS}
-        problems = named_files.missing_problems(due, set(utterances["id"]), root)
-    due = PUBLISHED if expected is None else expected
+    actors = [] if expected else ACTORS
+    names = {f"actor {actor}": [name for name in _names_of(actor) if name != SILENT] for actor in actors}
+    due = expected or PUBLISHED
     if utterances["gender"].isna().all():  # which `read` has named
         due = {figure: number for figure, number in due.items() if figure not in ("women", "men")}
-    return problems + named_files.count_check(count(root, utterances), due, root)
+    return named_files.compare(root, utterances, count(root, utterances), due, names)
 
 
 def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:

@@ -66,15 +66,7 @@ _BY_SPEAKER = {  # utterances of each emotion, in the order of EMOTIONS
     "13": (12, 10, 8, 7, 10, 5, 9), "14": (16, 8, 8, 12, 8, 10, 7), "15": (13, 9, 5, 8, 6, 4, 11),
     "16": (14, 14, 11, 7, 11, 9, 5),
 }  # fmt: skip
-PUBLISHED = {"utterances": 535, "speakers": 10, "women": 5, "men": 5}
-PUBLISHED |= {
-    label: sum(counts[place] for counts in _BY_SPEAKER.values()) for place, label in enumerate(EMOTIONS.values())
-}
-PUBLISHED |= {
-    f"{speaker} {label}": count
-    for speaker, counts in _BY_SPEAKER.items()
-    for label, count in zip(EMOTIONS.values(), counts, strict=True)
-}
+PUBLISHED = {"women": 5, "men": 5} | named_files.published(_BY_SPEAKER, EMOTIONS.values())
 _NAME = re.compile(rf"(\d\d)({'|'.join(SENTENCES)})([{''.join(EMOTIONS)}])([a-f])")
 
 
@@ -99,7 +91,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
     """Compare each speaker's number of utterances of each emotion with the published one, or with a miniature's."""
     del deep  # names say all
-    return named_files.count_check(count(root, utterances), PUBLISHED if expected is None else expected, root)
+    return named_files.compare(root, utterances, count(root, utterances), expected or PUBLISHED)
 
 
 def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:

@@ -97,7 +97,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
     """Compare the counts with the published ones, or with a miniature's."""
     del deep  # the tables say all
-    return named_files.count_check(count(root, utterances), PUBLISHED if expected is None else expected, root)
+    return named_files.compare(root, utterances, count(root, utterances), expected or PUBLISHED)
 
 
 def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:

@@ -55,15 +55,7 @@ _BY_SPEAKER = {  # utterances of each emotion, in the order of EMOTIONS
     "KS0": (90, 90, 90, 90, 90, 90), "MK0": (90, 90, 90, 90, 90, 0), "MP0": (29, 17, 30, 90, 49, 41),
     "SM0": (90, 89, 89, 90, 90, 90), "TP0": (90, 90, 90, 90, 90, 89), "WR0": (90, 90, 90, 89, 90, 90),
 }  # fmt: skip
-PUBLISHED = {"utterances": 4481, "speakers": 9, "women": 4, "men": 5}
-PUBLISHED |= {
-    label: sum(counts[place] for counts in _BY_SPEAKER.values()) for place, label in enumerate(EMOTIONS.values())
-}
-PUBLISHED |= {
-    f"{speaker} {label}": count
-    for speaker, counts in _BY_SPEAKER.items()
-    for label, count in zip(EMOTIONS.values(), counts, strict=True)
-}
+PUBLISHED = {"women": 4, "men": 5} | named_files.published(_BY_SPEAKER, EMOTIONS.values())
 _NAME = re.compile(rf"([A-Z]{{2}}\d)_({'|'.join(EMOTIONS)})_(\d+)")
 
 
@@ -102,7 +94,7 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
     """Compare each speaker's number of utterances of each emotion with the published one, or with a miniature's."""
     del deep  # names say all
-    return named_files.count_check(count(root, utterances), PUBLISHED if expected is None else expected, root)
+    return named_files.compare(root, utterances, count(root, utterances), expected or PUBLISHED)
 
 
 def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:

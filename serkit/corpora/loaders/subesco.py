@@ -101,11 +101,8 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
     """Name the recordings that are missing, speaker by speaker, and compare the counts with the published ones."""
     del deep  # names say all
-    problems = []
-    if expected is None:
-        due = {f"speaker {speaker}": _names_of(speaker) for speaker in SPEAKERS}
-        problems = named_files.missing_problems(due, set(utterances["id"]), root)
-    return problems + named_files.count_check(count(root, utterances), expected or PUBLISHED, root)
+    names = {} if expected else {f"speaker {speaker}": _names_of(speaker) for speaker in SPEAKERS}
+    return named_files.compare(root, utterances, count(root, utterances), expected or PUBLISHED, names)
 
 
 def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:

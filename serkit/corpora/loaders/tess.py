@@ -96,11 +96,9 @@ def read(root: Path) -> tuple[Path, pd.DataFrame, list[Problem]]:
 def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None, deep: bool = False) -> list[Problem]:
     """Name the recordings that are missing, and compare the counts with the published ones."""
     del deep  # names say all
-    problems = []
-    if expected is None:
-        due = {" ".join(one): _names_of(*one) for one in itertools.product(ACTRESSES, EMOTIONS)}
-        problems = named_files.missing_problems(due, set(utterances["id"]), root)
-    return problems + named_files.count_check(count(root, utterances), expected or PUBLISHED, root)
+    parts = [] if expected else itertools.product(ACTRESSES, EMOTIONS)
+    names = {f"{actress} {emotion}": _names_of(actress, emotion) for actress, emotion in parts}
+    return named_files.compare(root, utterances, count(root, utterances), expected or PUBLISHED, names)
 
 
 def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:

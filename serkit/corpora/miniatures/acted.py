@@ -82,7 +82,7 @@ def record(root: Path, lines: Iterable[Line], seed: int, sample_rate: int) -> di
     return found | dict(Counter(line.label for line in lines))
 
 
-def voice_for(speaker: str, gender: str, seed: int) -> Voice:
+def _voice(speaker: str, gender: str, seed: int) -> Voice:
     """The voice of a speaker."""
     return voice_of(np.random.default_rng([seed, zlib.crc32(speaker.encode())]), female=gender == "f")
 
@@ -93,7 +93,7 @@ def _sound(line: Line, seed: int, sample_rate: int) -> np.ndarray:
     words = SENTENCES[line.sentence % len(SENTENCES)].split()
     pauses = [PAUSE, *[0.0] * (len(words) - 1), PAUSE]
     segments, _ = plan_words([LEXICON[word] for word in words], manner.rate, pauses)
-    signal = speak(segments, voice_for(line.speaker, line.gender, seed), manner, random)
+    signal = speak(segments, _voice(line.speaker, line.gender, seed), manner, random)
     if sample_rate == SAMPLE_RATE:
         return signal
     import soxr
