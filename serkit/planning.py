@@ -184,7 +184,8 @@ def full_size(speech: "Corpus", utterances: pd.DataFrame) -> dict | None:
     whole, own = (source.count(speech.root, table) for table in (speech.utterances, utterances))
     kinds = [name for name in getattr(source, "PUBLISHED", {}) if own.get(name) and own[name] == whole[name]]
     # Not those of one session or speaker, and what is no utterance.
-    kinds = [name for name in kinds if "," not in name and not name.endswith(("dialogues", "alignments"))]
+    aside = ("dialogues", "alignments", "speakers", "men")  # and women
+    kinds = [name for name in kinds if "," not in name and not name.endswith(aside)]
     kinds = [name for name in kinds if name.endswith(("utterances", "recordings"))] or kinds
     within = [name for name in kinds if any(name.endswith(f" {other}") for other in kinds)]  # "improvised ang" of "ang"
     kinds = [name for name in kinds if name not in within]

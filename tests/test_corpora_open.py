@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from serkit import audio, corpora, splits
+from serkit import audio, corpora, planning, splits
 from serkit.corpora import miniatures, named_files
 from serkit.corpora.loaders import cremad, emodb, emozionalmente, nemo, ravdess, subesco, tess
 from serkit.errors import SerkitError
@@ -441,3 +441,13 @@ def test_a_duplicate_is_named(tmp_path):
 def test_two_speakers_are_said_in_the_title():
     assert "two speakers" in corpora.load("tess", miniatures.ensure("tess")).title
     assert named_files.find(miniatures.ensure("tess"), ["*"], tess._NAME, "")[0] == miniatures.ensure("tess")
+
+
+def test_a_plan_knows_how_much_speech_the_corpus_itself_has():
+    corpus = corpora.load("nemo", miniatures.ensure("nemo"))
+    four = corpus.select(["neutral", "happy", "sad", "angry"])
+    said = planning.full_size(corpus, four)["said"]
+    assert said.startswith(f"{809 + 749 + 769 + 749} utterances of 2.47 s on average for {len(four)} of ")
+    assert planning.full_size(corpus, corpus.utterances)["said"].startswith(
+        "4481 utterances of 2.47 s on average for 70"
+    )

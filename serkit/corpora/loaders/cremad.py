@@ -52,6 +52,7 @@ instead of sound), and give the folder; its authors ask users to fill the form t
     VideoDemographics.csv  finishedResponses.csv
     AudioWAV/1001_DFA_ANG_XX.wav ... 1091_WSI_SAD_XX.wav"""
 SAMPLE_RATES = (16000,)
+MEAN_SECONDS = 2.54  # of an utterance
 STEREO = "error"
 
 EMOTIONS = {

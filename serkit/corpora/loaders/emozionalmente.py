@@ -46,6 +46,7 @@ that holds audio:
     audio/1612877880295.wav ...
     metadata/samples.csv  users.csv  evaluations.csv"""
 SAMPLE_RATES = (16000, 44100)
+MEAN_SECONDS = 3.29  # of an utterance
 STEREO = "error"
 
 EMOTIONS = {

@@ -41,6 +41,7 @@ nEMO is open (CC BY-NC-SA 4.0): git clone https://github.com/amu-cai/nEMO and gi
     data.tsv
     samples/EB0_anger_1.wav ... WR0_surprised_90.wav"""
 SAMPLE_RATES = (24000,)
+MEAN_SECONDS = 2.47  # of an utterance
 STEREO = "error"
 
 EMOTIONS = {

@@ -57,6 +57,7 @@ DOWNLOADS = {
     )
 }
 SAMPLE_RATES = (48000, 16000)
+MEAN_SECONDS = 3.70  # of an utterance
 STEREO = "note"
 
 EMOTIONS = {

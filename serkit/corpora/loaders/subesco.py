@@ -43,6 +43,7 @@ SUBESCO is open (CC BY 4.0): unpack SUBESCO.zip of https://zenodo.org/records/45
   SUBESCO/
     F_01_OISHI_S_1_ANGRY_1.wav ... M_10_EVAN_S_10_SURPRISE_5.wav"""
 SAMPLE_RATES = (44100, 48000)
+MEAN_SECONDS = 4.03  # of an utterance
 STEREO = "error"
 
 EMOTIONS = {
