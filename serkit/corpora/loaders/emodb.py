@@ -34,7 +34,7 @@ CITATION = """\
   year      = {2005},
   doi       = {10.21437/Interspeech.2005-446}
 }"""
-LICENCE = "CC0 1.0"
+LICENCE = "CC0 1.0 (public domain)"
 REDISTRIBUTABLE = True
 HOW_TO_GET = """\
 EmoDB is free (CC0 1.0): unpack http://emodb.bilderbar.info/download/download.zip and give the folder that holds wav:
