@@ -351,7 +351,7 @@ def test_an_empty_folder_an_archive_and_another_corpus(name, tmp_path):
     (tmp_path / "sa1.wav").touch()
     with pytest.raises(SerkitError, match=r"; it has other names, such as sa1\.wav"):
         corpora.load(name, tmp_path)
-    with pytest.raises(SerkitError, match="there is no folder"):
+    with pytest.raises(SerkitError, match="is a file: unpack it if it is an archive"):
         corpora.load(name, tmp_path / "sa1.wav")
 
 
