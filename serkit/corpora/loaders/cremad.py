@@ -51,6 +51,20 @@ instead of sound), and give the folder; its authors ask users to fill the form t
   CREMA-D/
     VideoDemographics.csv  finishedResponses.csv
     AudioWAV/1001_DFA_ANG_XX.wav ... 1091_WSI_SAD_XX.wav"""
+_COMMIT = "1658cd342dff90010aa843eaeebd53610a08b1dc"
+DOWNLOADS = {
+    "all": (
+        {
+            "address": f"https://github.com/CheyneyComputerScience/CREMA-D/archive/{_COMMIT}.zip",
+            "checksum": "git-tree:7b9c2b0c33f2fd9f8077d0d32b8616ec81422965",
+            "whose": "git, and by the pointers of Git LFS",
+            "unpack": True,
+            "strip": f"CREMA-D-{_COMMIT}",
+            "drop": ("AudioMP3", "VideoFlash"),
+            "pointers": f"https://media.githubusercontent.com/media/CheyneyComputerScience/CREMA-D/{_COMMIT}/",
+        },
+    )
+}
 SAMPLE_RATES = (16000,)
 MEAN_SECONDS = 2.54  # of an utterance
 STEREO = "error"

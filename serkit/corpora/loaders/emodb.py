@@ -41,6 +41,19 @@ EmoDB is free (CC0 1.0): unpack http://emodb.bilderbar.info/download/download.zi
   emodb/
     wav/03a01Fa.wav ... wav/16b10Wb.wav
 (or the folder wav itself)"""
+# In the layout of audformat, whose folder wav is that of the original download.zip.
+DOWNLOADS = {
+    "1.3.0": (
+        {
+            "address": "https://zenodo.org/records/7447302/files/emodb.zip?download=1",
+            "size": 39981818,
+            "checksum": "md5:9d21362dbc5676ef3ab4745d83ced0db",
+            "whose": "Zenodo",
+            "unpack": True,
+            "strip": "emodb",
+        },
+    )
+}
 SAMPLE_RATES = (16000,)
 MEAN_SECONDS = 2.78  # of an utterance
 STEREO = "error"

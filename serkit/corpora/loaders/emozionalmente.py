@@ -45,6 +45,18 @@ that holds audio:
   emozionalmente/
     audio/1612877880295.wav ...
     metadata/samples.csv  users.csv  evaluations.csv"""
+DOWNLOADS = {
+    "1.1": (
+        {
+            "address": "https://zenodo.org/records/12616095/files/emozionalmente.zip?download=1",
+            "checksum": "md5:398c6502dd2b0e1e810f927c12897547",
+            "whose": "Zenodo",
+            "unpack": True,
+            "strip": "emozionalmente",
+            "drop": ("__MACOSX",),
+        },
+    )
+}
 SAMPLE_RATES = (16000, 44100)
 MEAN_SECONDS = 3.29  # of an utterance
 STEREO = "error"

@@ -40,6 +40,19 @@ nEMO is open (CC BY-NC-SA 4.0): git clone https://github.com/amu-cai/nEMO and gi
   nEMO/
     data.tsv
     samples/EB0_anger_1.wav ... WR0_surprised_90.wav"""
+_COMMIT = "66de9999a8f2f605eb5f64841790aa5cb0877782"
+DOWNLOADS = {
+    "all": (
+        {
+            "address": f"https://github.com/amu-cai/nEMO/archive/{_COMMIT}.zip",
+            "checksum": "git-tree:189389afd08dcd9a5b83a16d8408d7ecff1f87c8",
+            "whose": "git",
+            "unpack": True,
+            "strip": f"nEMO-{_COMMIT}",
+            "unpacked": 531778143,
+        },
+    )
+}
 SAMPLE_RATES = (24000,)
 MEAN_SECONDS = 2.47  # of an utterance
 STEREO = "error"

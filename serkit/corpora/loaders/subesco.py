@@ -42,6 +42,27 @@ HOW_TO_GET = """\
 SUBESCO is open (CC BY 4.0): unpack SUBESCO.zip of https://zenodo.org/records/4526477 and give the folder:
   SUBESCO/
     F_01_OISHI_S_1_ANGRY_1.wav ... M_10_EVAN_S_10_SURPRISE_5.wav"""
+DOWNLOADS = {
+    "1.1": (
+        {
+            "address": "https://zenodo.org/records/4526477/files/SUBESCO.zip?download=1",
+            "size": 1664512929,
+            "checksum": "md5:13d702cf944bf54d70d66bffc036ed7a",
+            "whose": "Zenodo",
+            "unpack": True,
+            "strip": "SUBESCO",
+            "unpacked": 2823631746,
+        },
+    )
+}
+# Labels of the benchmark EmoBox, and the classes that it makes of them.
+EMOBOX = {
+    "labels": {
+        "angry": ("angry", "Angry"), "disgusted": ("disgust", "Disgust"), "fearful": ("fear", "Fear"),
+        "happy": ("happy", "Happy"), "neutral": ("neutral", "Neutral"), "sad": ("sad", "Sad"),
+        "surprised": ("surprise", "Surprise"),
+    }
+}  # fmt: skip
 SAMPLE_RATES = (44100, 48000)
 MEAN_SECONDS = 4.03  # of an utterance
 STEREO = "error"

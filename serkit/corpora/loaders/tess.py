@@ -42,6 +42,16 @@ TESS is open (CC BY-NC-ND 4.0): download all files of https://doi.org/10.5683/SP
   tess/
     OAF_back_angry.wav ... YAF_youth_sad.wav
 (or a folder with one folder an actress and emotion: tess/OAF_angry/OAF_back_angry.wav)"""
+DOWNLOADS = {
+    "all": (
+        {
+            "address": "https://borealisdata.ca/api/datasets/:persistentId/?persistentId=doi:10.5683/SP2/E8H2MF",
+            "listing": "dataverse",
+            "only": "*.wav",
+            "whose": "Borealis",
+        },
+    )
+}
 SAMPLE_RATES = (24414, 96000)  # the second one in one file
 MEAN_SECONDS = 2.06  # of an utterance
 STEREO = "error"
