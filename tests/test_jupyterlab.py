@@ -42,8 +42,8 @@ ON_THE_PAGE = """() => {
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A server of JupyterLab, as a user starts it: its address and its folder."""
+def lab(browser, tmp_path_factory):
+    """A server of JupyterLab, as a user starts it, where there is a browser for it: its address and its folder."""
     home = tmp_path_factory.mktemp("lab")
     notebooks.copy(home / "notebooks")
     for name, values in SETTINGS.items():
