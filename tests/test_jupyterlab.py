@@ -7,6 +7,7 @@ pictures and the saved notebooks stay in the folder SERKIT_TEST_SCREENSHOTS, if 
 import base64
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,6 +27,7 @@ SETTINGS = {
     "notebook-extension/tracker": {"windowingMode": "none"},  # or what is not in sight is not drawn
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
 }
+IDLE, RUNNING = "[ ]:", "[*]:"
 BAR = r"\d+/\d+ \[\d+:\d+<"  # of tqdm
 ON_THE_PAGE = """() => {
     const outputs = [...document.querySelectorAll('.jp-Notebook .jp-OutputArea-output')];
@@ -36,7 +38,7 @@ ON_THE_PAGE = """() => {
         bars: outputs.map(one => one.innerText).filter(text => /BAR/.test(text)),
         blank: images.filter(one => one.naturalWidth === 0).map(one => one.outerHTML.slice(0, 200)),
         images: images.length,
-        done: window.done,
+        prompts: [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(one => one.innerText),
     };
 }""".replace("BAR", BAR.replace("/", r"\/"))
 
@@ -110,18 +112,22 @@ def run_all(browser, address, path):
         page.goto(f"{address}lab/tree/notebooks/{path.name}?reset")
         page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
         before = path.stat().st_mtime_ns
-        run = "window.jupyterapp.commands.execute('notebook:run-all-cells')"
-        page.evaluate(f"() => {{window.done = null; {run}.then(all => {{window.done = all}});}}")
+        for _ in range(20):  # as long as the page is not ready, nothing happens
+            page.get_by_role("menuitem", name="Run", exact=True).click()
+            page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+            page.wait_for_timeout(2000)
+            if {*page.evaluate(ON_THE_PAGE)["prompts"]} != {IDLE}:
+                break
         seen, end = [], time.monotonic() + SECONDS
-        while (found := page.evaluate(ON_THE_PAGE))["done"] is None:
+        while RUNNING in (found := page.evaluate(ON_THE_PAGE))["prompts"]:
             assert time.monotonic() < end, f"{path.name} has not ended after {SECONDS} s"
             assert len(found["bars"]) <= 1, found["bars"]
             if found["bars"] and not seen and pictures:
-                page.locator(".jp-OutputArea-output", has_text="it").last.scroll_into_view_if_needed()
+                page.locator(".jp-OutputArea-output", has_text=re.compile(BAR)).last.scroll_into_view_if_needed()
                 page.screenshot(path=f"{pictures}/{path.stem}_bar.png")
             seen += found["bars"]
             page.wait_for_timeout(300)
-        page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        page.keyboard.press("Control+s")
         for _ in range(100):
             if path.stat().st_mtime_ns > before:
                 break
@@ -162,7 +168,7 @@ def test_a_misspelt_parameter_is_refused(lab, browser):
     finally:
         path.unlink()
         shutil.copy(notebooks._path_of(papers.find(QUICK)), path)
-    assert found["done"] is False
+    assert found["prompts"][2:] == [IDLE] * (len(found["prompts"]) - 2), "nothing runs after it"
     (error,) = [
         output for cell in notebook.cells for output in cell.get("outputs", []) if output.output_type == "error"
     ]
@@ -182,7 +188,7 @@ def test_every_cell_runs_and_every_figure_shows(lab, browser, key):
     address, home = lab
     found, bars, notebook = run_all(browser, address, give(home, key))
     outputs = outputs_of(notebook)
-    assert found["done"] is True, [output for output in outputs if output.output_type == "error"]
+    assert [output for output in outputs if output.output_type == "error"] == []
     assert found["red"] == []
     assert not [output.text for output in outputs if output.get("name") == "stderr"]
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
