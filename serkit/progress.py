@@ -19,7 +19,8 @@ Item = TypeVar("Item")
 QUIET_SECONDS = 30.0
 POLL_SECONDS = 0.3
 CELL_SECONDS = 0.5  # between two states of a bar in a cell; what takes less has none
-CELL_WIDTH = 110  # characters of such a bar
+CELL_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"  # tqdm, no rate
+CELL_WIDTH = 80  # characters of it, which no window breaks
 _running: list = []  # the displays of this process, the innermost last
 _places: dict[int, Any] = {}  # where a cell has its bar, by the number of its execution
 
@@ -91,7 +92,8 @@ def _in_cell(what: str, total: int) -> Iterator:
         now = time.monotonic()
         if now - shown > CELL_SECONDS:
             shown = now
-            _write_in_cell(tqdm.format_meter(done, total, now - began, CELL_WIDTH, what, postfix=text or None))
+            named = {"prefix": what, "postfix": text or None, "ncols": CELL_WIDTH, "bar_format": CELL_BAR}
+            _write_in_cell(tqdm.format_meter(done, total, now - began, **named))
 
     try:
         yield update
