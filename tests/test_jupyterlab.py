@@ -7,7 +7,6 @@ pictures and the saved notebooks stay in the folder SERKIT_TEST_SCREENSHOTS, if 
 import base64
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +40,9 @@ ON_THE_PAGE = """() => {
         prompts: [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].map(one => one.innerText),
     };
 }""".replace("BAR", BAR.replace("/", r"\/"))
+
+TO_THE_BAR = """() => [...document.querySelectorAll('.jp-Notebook .jp-OutputArea-output')]
+    .find(one => /BAR/.test(one.innerText))?.scrollIntoView()""".replace("BAR", BAR.replace("/", r"\/"))
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +125,7 @@ def run_all(browser, address, path):
             assert time.monotonic() < end, f"{path.name} has not ended after {SECONDS} s"
             assert len(found["bars"]) <= 1, found["bars"]
             if found["bars"] and not seen and pictures:
-                page.locator(".jp-OutputArea-output", has_text=re.compile(BAR)).last.scroll_into_view_if_needed()
+                page.evaluate(TO_THE_BAR)
                 page.screenshot(path=f"{pictures}/{path.stem}_bar.png")
             seen += found["bars"]
             page.wait_for_timeout(300)
