@@ -40,6 +40,7 @@ RESULTS = ROOT / "results"
 SHOWN = ("claims", "comparisons", "scores", "summary", "reasons")  # of a study's tables
 BLANK = ("application/vnd.jupyter.widget-view+json", "application/javascript")  # without a kernel
 FETCHING = {"img": "src", "script": "src", "link": "href", "source": "src", "audio": "src", "iframe": "src"}
+BADGE = re.compile(r"\[!\[Open in Colab\]\(\S+\)\]\(\S+\)\n\n")  # see colab.py
 SPEECH = "ravdess"  # open, and its sound may be passed on; others' never
 TERMS = (
     "Speech of RAVDESS (Livingstone and Russo 2018) may be passed on under "
@@ -112,7 +113,7 @@ def build(
         raise SerkitError(f"{error.name} is missing: pip install -e '.[docs]'") from error
     with tempfile.TemporaryDirectory() as temporary:
         source, made = Path(temporary) / "source", Path(temporary) / "site"
-        shutil.copytree(HERE, source, ignore=shutil.ignore_patterns("__pycache__", "build.py"))
+        shutil.copytree(HERE, source, ignore=shutil.ignore_patterns("__pycache__", "build.py", "colab.py"))
         known = {
             key: paper for key, paper in (papers.PAPERS | papers.COMPANIONS).items() if keys is None or key in keys
         }
@@ -308,9 +309,10 @@ def cleaned(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """An executed notebook as it may be shown to everybody.
 
     Without widgets, which are blank without a kernel; without the places of the machine that it ran on; without sound
-    of a corpus that may not be passed on.
+    of a corpus that may not be passed on; without the Colab badge, a picture from elsewhere.
     """
     notebook = copy.deepcopy(notebook)
+    notebook.cells[0].source = BADGE.sub("", notebook.cells[0].source)
     given = notebook.metadata.get("papermill", {}).get("parameters", {})
     places = [str(given[name]) for name in given if name in ("root", "out") or name.endswith("_root")]
     places = sorted((place for place in places if place), key=len, reverse=True)
@@ -351,7 +353,9 @@ def _write_paper(source: Path, paper: papers.Paper, studies: list[_Study]) -> No
     lines = [f"# {paper.key}", f"{paper.authors}: *{paper.title}*{', ' * bool(paper.venue)}{paper.venue}."]
     if not studies or not all(study.executed for study in studies):
         _made(source / "notebooks")
-        shutil.copy2(ROOT / "notebooks" / paper.notebook, source / "notebooks")
+        notebook = nbformat.read(ROOT / "notebooks" / paper.notebook, as_version=4)
+        notebook.cells[0].source = BADGE.sub("", notebook.cells[0].source)
+        nbformat.write(notebook, source / "notebooks" / paper.notebook)
         pages.append(f"the notebook, without outputs <../notebooks/{Path(paper.notebook).stem}>")
         lines.append(
             "Where no executed notebook was there when this site was built, there are committed tables and figures, "

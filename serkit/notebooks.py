@@ -6,6 +6,7 @@ runs. Inside the notebook `begin` checks what its own cells have set.
 """
 
 import ast
+import atexit
 import difflib
 import io
 import json
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from serkit.report import Results
 
 LAST_LINES = 20
+STDERR = 2  # the descriptor
 NAMED = 5  # utterances that a reason names before it only counts
 _BEGUN = "_serkit_begun"  # in the notebook's namespace: how many cells had run each time that `begin` succeeded
 _NEARLY_THE_SAME = 0.6  # of two cells' texts
@@ -146,6 +148,21 @@ def _settings(key: str, namespace: dict[str, Any]) -> dict[str, Any]:
         if name not in namespace:
             raise SerkitError(f"parameter {name} is not set: the parameters cell has {name} = {default!r}")
     return {name: _checked(paper, name, namespace[name], default) for name, default in defaults.items()}
+
+
+def quiet() -> None:
+    """Keep what libraries in C and C++ print out of the notebook: it goes to the log of Jupyter's server instead.
+
+    A notebook calls this before Keras is imported, whose start-up would stand in red boxes that no setting takes away.
+    What Python says stays in the notebook: warnings, what is printed, and every error. Elsewhere nothing happens.
+    """
+    if not progress.in_kernel():
+        return
+    with suppress(io.UnsupportedOperation):  # a kernel that does not watch descriptor 2
+        original = sys.stderr.fileno()  # it has put this one aside, to watch 2 instead
+        watched = os.dup(STDERR)
+        os.dup2(original, STDERR)
+        atexit.register(os.dup2, watched, STDERR)  # or it would wait for its own last word, and not end
 
 
 def begin(

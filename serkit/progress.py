@@ -1,7 +1,8 @@
-"""One progress display: a bar on a terminal, quiet lines when headless.
+"""One progress display: a bar on a terminal and in Jupyter, quiet lines when headless.
 
 A notebook executed by ``serkit reproduce`` has no terminal of its own. The command therefore names a
-file in ``$SERKIT_PROGRESS``; `track` writes its state there and the command shows it.
+file in ``$SERKIT_PROGRESS``; `track` writes its state there and the command shows it. In a notebook that is run by
+hand a cell has one bar, written over in place and gone when the work is done; what is saved has none.
 """
 
 import json
@@ -10,14 +11,18 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sized
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 Item = TypeVar("Item")
 QUIET_SECONDS = 30.0
 POLL_SECONDS = 0.3
+CELL_SECONDS = 0.5  # between two states of a bar in a cell; what takes less has none
+CELL_BAR = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}{postfix}]"  # tqdm, no rate
+CELL_WIDTH = 80  # characters of it, which no window breaks
 _running: list = []  # the displays of this process, the innermost last
+_places: dict[int, Any] = {}  # where a cell has its bar, by the number of its execution
 
 
 def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterator[Item]:
@@ -36,7 +41,8 @@ def track(items: Iterable[Item], what: str, total: int | None = None) -> Iterato
                 state["done"] += 1
                 update(state["done"], "")
         finally:
-            _running.remove(state)
+            with suppress(ValueError):  # its cell has ended with an error
+                _running.remove(state)
 
 
 def detail(text: str) -> None:
@@ -45,8 +51,16 @@ def detail(text: str) -> None:
         _running[-1]["update"](_running[-1]["done"], text)
 
 
+def in_kernel() -> bool:
+    """Whether this process is a notebook's."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    return getattr(shell, "kernel", None) is not None
+
+
 def _display(what: str, total: int, stream: TextIO, line: int = 0):
-    return _bar(what, total, stream, line) if stream.isatty() else _lines(what, total, stream)
+    if stream.isatty():
+        return _bar(what, total, stream, line)
+    return _in_cell(what, total) if in_kernel() else _lines(what, total, stream)
 
 
 @contextmanager
@@ -61,6 +75,53 @@ def _bar(what: str, total: int, stream: TextIO, line: int) -> Iterator:
             bar.refresh()
 
         yield update
+
+
+@contextmanager
+def _in_cell(what: str, total: int) -> Iterator:
+    """A bar among the outputs of the cell that is running.
+
+    It is plain text: a widget would need another package, and a page made of the notebook would show nothing.
+    """
+    from tqdm import tqdm
+
+    began = shown = time.monotonic()
+
+    def update(done: int, text: str) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown > CELL_SECONDS:
+            shown = now
+            named = {"prefix": what, "postfix": text or None, "ncols": CELL_WIDTH, "bar_format": CELL_BAR}
+            _write_in_cell(tqdm.format_meter(done, total, now - began, **named))
+
+    try:
+        yield update
+    finally:
+        if shown > began:
+            _write_in_cell("")
+
+
+def _write_in_cell(text: str) -> None:
+    """Show a line in the cell that is running, in place of the one before; the empty one leaves nothing to see."""
+    from IPython import get_ipython
+    from IPython.display import display
+
+    shell, data = get_ipython(), {"text/plain": text} if text else {}
+    if place := _places.get(shell.execution_count):
+        place.update(data, raw=True)
+        return
+    _places.clear()
+    _places[shell.execution_count] = display(data, raw=True, display_id=True)
+    shell.events.register("post_run_cell", _end_of_cell)  # once: it is known afterwards
+
+
+def _end_of_cell(*_) -> None:
+    """Take away the bar of a cell that was interrupted or has failed."""
+    _running.clear()
+    for place in _places.values():
+        place.update({}, raw=True)
+    _places.clear()
 
 
 @contextmanager

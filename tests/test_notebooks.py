@@ -1,10 +1,16 @@
 """How a notebook is executed: what it is given, and what it refuses in Jupyter. The papers' own tests execute them."""
 
 import ast
+import copy
+import functools
+import importlib.util
+import io
 import os
 import re
 import shlex
 import shutil
+import sys
+import types
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -249,7 +255,79 @@ def test_a_value_of_ones_own_has_its_place(jupyter):
     assert jupyter.run(PARAMETERS, BEGIN, "name = 'Anna'\nlabel_smoothing = 0.1", BEGIN) is None
 
 
-@pytest.mark.parametrize("paper", [*papers.PAPERS.values(), *papers.COMPANIONS.values()], ids=lambda paper: paper.key)
+def test_what_libraries_print_goes_to_the_server(monkeypatch, tmp_path):
+    """The kernel's stderr knows the descriptor that it has put aside, to watch descriptor 2."""
+    at_exit = []
+    monkeypatch.setattr(notebooks.atexit, "register", lambda *call: at_exit.append(call))
+    notebooks.quiet()
+    assert at_exit == [], "outside of a kernel nothing happens"
+    monkeypatch.setattr(notebooks.progress, "in_kernel", lambda: True)
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    notebooks.quiet()
+    assert at_exit == [], "nor where the kernel does not watch"
+    watched = os.dup(2)
+    with (tmp_path / "server.log").open("w") as log, (tmp_path / "cell.txt").open("w") as watching:
+        try:
+            os.dup2(watching.fileno(), 2)
+            monkeypatch.setattr(sys, "stderr", log)
+            notebooks.quiet()
+            os.write(2, b"E0000 failed call to cuInit\n")
+            ((function, *given),) = at_exit
+            function(*given)
+            os.write(2, b"the kernel ends\n")
+        finally:
+            os.dup2(watched, 2)
+    assert (tmp_path / "server.log").read_text() == "E0000 failed call to cuInit\n"
+    assert (tmp_path / "cell.txt").read_text() == "the kernel ends\n"
+
+
+ALL = [*papers.PAPERS.values(), *papers.COMPANIONS.values()]
+
+
+@pytest.mark.parametrize("paper", ALL, ids=lambda paper: paper.key)
+def test_a_notebook_has_the_address_of_the_repository(paper):
+    """Its badge leads there, and Colab installs from there: `python docs/colab.py` writes both."""
+    notebook = nbformat.read(notebooks._path_of(paper), as_version=4)
+    before, address = copy.deepcopy(notebook), colab().address()
+    assert colab().written(notebook, paper.notebook, address) == before, "run python docs/colab.py"
+    badge = f"{address.removeprefix('https://github.com')}/blob/main/notebooks/{paper.notebook})"
+    assert notebook.cells[0].source.splitlines()[2].endswith(f"(https://colab.research.google.com/github{badge}")
+    (setup,) = [cell.source for cell in notebook.cells if "find_spec" in cell.source]
+    assert setup.count(f"git+{address}") == 1
+    assert setup.index("notebooks.quiet()") < (setup + "import keras").index("import keras")
+    colab().written(notebook, paper.notebook, "https://github.com/a-fork/of-it")
+    changed = nbformat.writes(notebook)
+    assert address not in changed
+    assert changed.count("/a-fork/of-it") == 2
+
+
+def test_the_address_is_one_of_github(monkeypatch, tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[project.urls]\nRepository = "https://example.org/serkit"')
+    monkeypatch.setattr(colab(), "ROOT", tmp_path)
+    with pytest.raises(SystemExit, match=r"https://example.org/serkit: .* since Colab reads from there"):
+        colab().address()
+
+
+def test_where_serkit_is_installed_nothing_is_installed(monkeypatch):
+    lines = colab().SETUP.partition("from serkit")[0]
+    exec(lines, {"get_ipython": lambda: pytest.fail("it asks for pip")})
+    asked = []
+    shell = types.SimpleNamespace(run_line_magic=lambda *given: asked.append(given))
+    exec(lines.replace('"serkit"', '"serkit_is_not_here"'), {"get_ipython": lambda: shell})
+    assert asked == [("pip", "install --quiet git+")]
+
+
+@functools.cache
+def colab():
+    """The script that writes the address."""
+    path = Path(__file__).parents[1] / "docs" / "colab.py"
+    specification = importlib.util.spec_from_file_location("colab", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("paper", ALL, ids=lambda paper: paper.key)
 def test_no_cell_of_a_notebook_reads_as_a_mistake(paper):
     """Its own cells, run in order and then begun again; and none sets a parameter after the notebook has begun."""
     cells = nbformat.read(notebooks._path_of(paper), as_version=4).cells

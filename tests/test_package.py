@@ -110,8 +110,10 @@ def wheel(tmp_path_factory):
 
 def test_a_wheel_holds_modules_papers_and_notebooks(wheel):
     held = set(zipfile.ZipFile(wheel).namelist())
-    data = [path for suffix in ("py", "toml", "csv") for path in (ROOT / "serkit").rglob(f"*.{suffix}")]
-    assert {path.relative_to(ROOT).as_posix() for path in data} <= held
+    ours = [path.relative_to(ROOT) for path in (ROOT / "serkit").rglob("*") if path.is_file()]
+    ours = {path.as_posix() for path in ours if "__pycache__" not in path.parts}
+    assert len([name for name in ours if name.startswith("serkit/templates/")]) > 2
+    assert ours <= held, ours - held
     assert {f"serkit/_notebooks/{paper.notebook}" for paper in (papers.PAPERS | papers.COMPANIONS).values()} <= held
     assert wheel.name.startswith(f"serkit-{serkit.__version__}-")
     assert not [name for name in held if name.startswith(("tests/", "results/", "build/"))]
@@ -123,11 +125,14 @@ def test_an_installed_wheel_finds_its_notebooks(wheel, tmp_path):
     empty.mkdir()
     zipfile.ZipFile(wheel).extractall(site)
     here = {**os.environ, "PYTHONPATH": str(site)}
-    code = "from serkit import notebooks, papers; print(*map(notebooks._path_of, papers.PAPERS.values()), sep='\\n')"
+    code = "from serkit import notebooks, papers; print(*map(notebooks._path_of, papers.PAPERS.values()), sep='\\n');"
+    code += "notebooks.copy('copies')"
     found = subprocess.run(
         [sys.executable, "-c", code], cwd=empty, env=here, capture_output=True, text=True, check=True
     ).stdout.split()
     assert found == [str(site / "serkit" / "_notebooks" / paper.notebook) for paper in papers.PAPERS.values()]
+    copies = {path.name: path.read_bytes() for path in (empty / "copies").iterdir()}
+    assert copies == {path.name: path.read_bytes() for path in (ROOT / "notebooks").glob("*.ipynb")}
     listed = subprocess.run(
         [sys.executable, "-m", "serkit", "papers", "li2018"], cwd=empty, env=here, capture_output=True, text=True,
         check=True,

@@ -1,7 +1,11 @@
-"""A bar on a terminal, quiet lines elsewhere, a file between processes."""
+"""A bar on a terminal and in a notebook, quiet lines elsewhere, a file between processes."""
 
 import io
 import json
+
+import IPython
+import pytest
+from IPython.core.events import EventManager, available_events
 
 from serkit import progress
 
@@ -39,3 +43,75 @@ def test_relay_shows_what_the_file_says(tmp_path, monkeypatch):
                 break
             progress.time.sleep(0.01)
     assert "runs: 1/3\n" in stream.getvalue()
+
+
+class Cell:
+    """A notebook's shell while its seventh cell runs, and what stands below that cell."""
+
+    kernel, execution_count = object(), 7
+
+    def __init__(self):
+        self.events = EventManager(self, available_events)
+        self.outputs, self.all = [], []
+
+    def display(self, data, raw, display_id):
+        assert display_id
+        self.outputs.append(None)
+        place = Place(self, len(self.outputs) - 1)
+        place.update(data, raw)
+        return place
+
+
+class Place:
+    def __init__(self, cell, number):
+        self.cell, self.number = cell, number
+
+    def update(self, data, raw):
+        assert raw
+        self.cell.outputs[self.number] = data.get("text/plain")
+        self.cell.all.append(data.get("text/plain"))
+
+
+@pytest.fixture
+def cell(monkeypatch):
+    running = Cell()
+    monkeypatch.setattr(IPython, "get_ipython", lambda: running)
+    monkeypatch.setattr(IPython.display, "display", running.display)
+    monkeypatch.setattr(progress, "CELL_SECONDS", -1.0)
+    yield running
+    progress._places.clear()
+
+
+def test_a_cell_has_one_bar_which_goes(cell, capsys):
+    for number in progress.track([1, 2], "counting"):
+        progress.detail("epoch 1/2")
+        assert list(progress.track("ab", "inside")) == ["a", "b"]
+        assert cell.outputs == [None], "the inner one is done"
+        progress.detail("epoch 2/2")
+        assert cell.outputs[0].startswith(f"counting:{50 * (number - 1):4}%|")
+        assert "epoch 2/2" in cell.outputs[0]
+        assert f" {number - 1}/2 [00:00<" in cell.outputs[0]
+    assert list(progress.track([1], "again")) == [1]
+    assert cell.outputs == [None]
+    assert {text.partition(":")[0] for text in cell.all if text} == {"counting", "inside", "again"}
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_bar_of_a_cell_that_fails_goes_with_it(cell):
+    work = progress.track([1, 2], "counting")
+    next(work)  # an error here keeps the generator alive, in its traceback
+    assert cell.outputs[0].startswith("counting")
+    cell.events.trigger("post_run_cell", None)
+    assert cell.outputs == [None]
+    cell.execution_count += 1
+    progress.detail("of nothing")
+    assert cell.outputs == [None]
+    assert list(progress.track([1], "next")) == [1]
+    assert cell.outputs == [None, None], "another cell, another place"
+    work.close()
+
+
+def test_what_is_quick_has_no_bar(cell, monkeypatch):
+    monkeypatch.setattr(progress, "CELL_SECONDS", 60.0)
+    assert list(progress.track([1], "quick")) == [1]
+    assert cell.outputs == []

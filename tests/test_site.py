@@ -32,6 +32,9 @@ def script():
     return sys.modules["site_build"]
 
 
+BADGE = "[![Open in Colab](https://example.org/badge.svg)](https://example.org/a.ipynb)"
+
+
 def executed(corpus="ravdess", root="/home/me/speech"):
     """A small executed notebook with one output of each kind that there is."""
     shown = pd.DataFrame({"model": ["ten", "two", "one"], "UA": [10.0, 2.0, 1.0]})
@@ -43,7 +46,7 @@ def executed(corpus="ravdess", root="/home/me/speech"):
         new_output("display_data", {"text/html": '<audio controls src="data:audio/wav;base64,AA"></audio>'}),
     ]
     cells = [
-        new_markdown_cell("# A made-up notebook\n\nIts word is *quagga*: $$x^2 \\tag{1}$$"),
+        new_markdown_cell(f"# A made-up notebook\n\n{BADGE}\n\nIts word is *quagga*: $$x^2 \\tag{1}$$"),
         new_code_cell(f'root = "{root}"', execution_count=1),
         new_code_cell("print(1)", execution_count=2, outputs=outputs),
     ]
@@ -160,6 +163,8 @@ def test_sound_is_only_of_corpora_that_may_be_passed_on(corpus, root, heard):
     assert ("audio/wav;" in text) == heard
     assert ('"audio/wav"' in text) == heard
     assert ("may not be passed on" in text) != heard
+    assert BADGE in given.cells[0].source
+    assert "badge" not in text, "which would be fetched"
 
 
 def test_notebooks_that_have_not_ended_are_passed_over(tmp_path):

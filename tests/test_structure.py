@@ -147,6 +147,8 @@ def test_fewer_public_names_than_before():
     new = {"layers.recurrent.LSTM", "study.compiled", "study.remembered", "training.limit_threads", "jobs.execute_all"}
     new |= {"devices.accelerators", "devices.share_memory", "stamps.made_of", "stamps.write", "stamps.holds"}
     new |= {"devices.threads", "jobs.usual_number", "files.json_text", "files.csv_text", "files.digests"}
+    # A notebook that is run by hand: nothing but its own words, and one bar.
+    new |= {"notebooks.quiet", "progress.in_kernel"}
     new |= {"notebooks.plan"} | {
         f"planning.{name}" for name in ("Trial", "trial", "trials", "shortened", "active", "note", "read")
     }
