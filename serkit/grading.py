@@ -345,10 +345,10 @@ def _twice(rows: list[tuple[int, dict[str, str]]]) -> list[tuple[int, str]]:
 
 
 def _refuse(path: Path, wrong: list[tuple[int, str]], remedy: str) -> None:
-    """Raise an error that names the first mistakes of a file, in the order of their lines; 0 is no line."""
+    """Raise an error that names the first mistakes of a file, in the order of their lines; 0 is the whole file."""
     if not wrong:
         return
-    wrong = sorted(wrong, key=lambda one: one[0] or np.inf)
+    wrong = sorted(wrong, key=lambda one: one[0])
     shown = [f"line {line}: {what}" if line else what for line, what in wrong[:NAMED]]
     shown += [f"and {len(wrong) - NAMED} more"] * (len(wrong) > NAMED)
     raise SerkitError(f"{path}: " + "\n  ".join([f"{remedy}:", *shown]))

@@ -109,7 +109,7 @@ def test_where_there_are_both_the_prediction_is_taken(key, tmp_path):
     ("row", "new", "message"),
     [
         (3, "", "1 of 60 utterances have no row: u003$"),
-        (3, "u002,sad", "line 5: u002 is there already, on line 4\n  1 of 60 utterances have no row: u003"),
+        (3, "u002,sad", "1 of 60 utterances have no row: u003\n  line 5: u002 is there already, on line 4$"),
         (3, "u0003,sad", r"line 5: unknown utterance 'u0003' \(did you mean 'u003'\?\)"),
         (3, ",sad", "line 5: a row without an utterance"),
         (3, "u003,Angry", r"line 5: unknown label 'Angry' \(did you mean 'angry'\?\); valid: angry, happy, sad"),
