@@ -291,7 +291,13 @@ def verdicts() -> str:
     return _markdown(pd.DataFrame(rows))
 
 
-BLOCKS = {"studies": list_of_studies, "summary": summary, "verdicts": verdicts}
+def quick_profiles() -> str:
+    """How long each notebook's quick profile takes on its miniature, by its paper.toml, as Markdown."""
+    known = sorted((papers.PAPERS | papers.COMPANIONS).values(), key=lambda paper: paper.seconds)
+    return _markdown(pd.DataFrame({"notebook": f"`{one.key}`", "quick profile": _time(one.seconds)} for one in known))
+
+
+BLOCKS = {"studies": list_of_studies, "summary": summary, "verdicts": verdicts, "seconds": quick_profiles}
 _BLOCK = re.compile(r"<!-- (?P<name>[\w-]+(?:/\w+)*) -->\n.*?<!-- end -->", re.DOTALL)
 _VALUE = re.compile(r"<!-- (?P<origin>[^|>]+\|[^>]+) -->.*?<!-- / -->", re.DOTALL)
 

@@ -15,6 +15,7 @@ from serkit.errors import SerkitError, one_of
 
 if TYPE_CHECKING:
     from serkit.corpora import Corpus
+    from serkit.grading import Key
     from serkit.papers import Paper
     from serkit.predict import Answer
 
@@ -433,6 +434,95 @@ def _miniature(corpus, directory, seed) -> None:
     from serkit.corpora.miniatures import write
 
     click.echo(f"wrote {write(corpus, directory, seed=seed)}")
+
+
+@main.command("grade")
+@click.argument("predictions", nargs=-1, type=click.Path())
+@click.option("--labels", metavar="KEY.csv", type=click.Path(), help="The true labels: utterance, label, speaker.")
+@click.option("--corpus", metavar="NAME[=ROOT]", help="Or a corpus and its folder, of which --fold is held out.")
+@click.option(
+    "--fold",
+    "held_out",
+    metavar="NAMES",
+    default="",
+    help="Of the corpus' folds (or else parts, sessions, speakers): 1,2. Intervals need eight speakers.",
+)
+@click.option("--classes", metavar="LABELS", default="", help="neutral,happy,...  [default: all that there are]")
+@click.option("--handout", metavar="DIR", type=click.Path(), help="Write what a class is given, and the key, to DIR.")
+@click.option("--out", metavar="DIR", type=click.Path(file_okay=False), help="Scores, pairs and confusions as CSV too.")
+def _grade(predictions, labels, corpus, held_out, classes, handout, out) -> None:
+    """Score PREDICTIONS of a class on held-out speakers, with intervals over these.
+
+    Each is a CSV with a row for every held-out utterance, columns utterance and predicted, or a folder of such files:
+    then they are ranked, and it is said which differences are decided. The true labels come from --labels, or from
+    --corpus and --fold. `serkit grade --handout DIR --corpus NAME=ROOT --fold 1,2` writes what a class is given.
+    """
+    from serkit import grading
+    from serkit.corpora import load
+
+    if bool(labels) == bool(corpus):
+        raise SerkitError("say what is right: --labels KEY.csv, or --corpus NAME=ROOT with --fold, one of the two")
+    if labels and (handout or held_out):
+        raise SerkitError(f"{'--handout' if handout else '--fold'} is about a corpus: give --corpus NAME=ROOT")
+    if bool(handout) == bool(predictions):
+        raise SerkitError("name files of predictions, or what to hand out (--handout DIR), one of the two")
+    names, classes = ([one.strip() for one in text.split(",") if one.strip()] for text in (held_out, classes))
+    speech = load(*_place(corpus)) if corpus else None
+    if handout:
+        folder = grading.hand_out(speech, names, handout, classes)
+        click.echo(f"wrote {folder}: students/ is for the class, key.csv is yours")
+        click.echo(f"licence of the recordings: {speech.licence}")
+        click.echo(f"serkit grade SUBMISSIONS --labels {folder / 'key.csv'}")
+        return
+    key = grading.key_of(speech, names, classes) if speech else grading.read_key(labels, classes)
+    graded, failed = {}, {}
+    for name, path in grading.submissions(predictions, labels or "").items():
+        try:
+            graded[name] = grading.read_predictions(path, key)
+        except SerkitError as error:
+            failed[name] = str(error)
+    if graded:
+        _show_grades(key, graded, out)
+    if failed:
+        count = len(graded) + len(failed)
+        raise SerkitError("\n".join([f"{len(failed)} of {count} without a score:", *failed.values()]))
+
+
+def _show_grades(key: "Key", graded: dict, out: str | None) -> None:
+    """Print scores, and which of them differ; `out` is a folder for all of it as CSV."""
+    from serkit import files, grading, metrics
+
+    scores, pairs = grading.ranking(graded)
+    shown = scores[["rank", "submission"]].copy()
+    for measure in grading.MEASURES:
+        ends = zip(scores[measure], scores[f"{measure} low"], scores[f"{measure} high"], strict=True)
+        shown[measure] = [
+            f"{value:.1f}" + f" ({low:.1f} to {high:.1f})" * bool(low <= high) for value, low, high in ends
+        ]
+    if len(graded) > 1:
+        shown = shown.assign(above=scores["above"], below=scores["below"])
+    floor = ", ".join(f"{name} {value:.1f}" for name, value in key.floor().items())
+    speakers, why = scores["speakers"].iloc[0], scores["why"].iloc[0]
+    click.echo(f"{len(key.table)} utterances of {speakers} speakers; in percent, with 95 % intervals over speakers")
+    click.echo(shown.to_string(index=False))
+    click.echo(f"the commonest label for all: {floor}")
+    if scores["UA low"].isna().any():
+        click.echo(f"no intervals: {why}")
+    confusions = {name: metrics.confusion(one["label"], one["predicted"], key.classes) for name, one in graded.items()}
+    if len(graded) == 1:
+        click.echo(f"\n{next(iter(confusions.values())).to_string()}")
+    else:
+        decided = pairs[pairs["verdict"] == "holds"]
+        click.echo(
+            f"above, below: how many submissions this one is decidedly better or worse than, by UA; {len(decided)} of "
+            f"{len(pairs)} pairs are decided (interval without 0, and p of all pairs together by Holm)"
+        )
+    if out:
+        files.write_csv(Path(out) / "scores.csv", scores)
+        files.write_csv(Path(out) / "pairs.csv", pairs)
+        for name, counts in confusions.items():
+            files.write_csv(Path(out) / f"confusion_{name.replace('/', '_')}.csv", counts.reset_index())
+        click.echo(f"wrote {out}")
 
 
 @main.command("proxy")
