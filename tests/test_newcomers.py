@@ -335,7 +335,7 @@ def test_what_pip_says_of_an_old_python():
     """pip prints the place that it does not find, which is the message; on other Pythons the line does not count."""
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
     first = Requirement(next(line for line in lines if not line.startswith("#")))
-    assert first.url == "file:///serkit-needs-Python-3.11-or-newer"
+    assert first.url == "file:///serkit-needs-Python-3.11-or-newer.zip"
     assert [first.marker.evaluate({"python_version": version}) for version in ("3.10", "3.11")] == [True, False]
 
 
