@@ -179,8 +179,9 @@ def test_notebooks_are_committed_clean_and_readable(paper):
 @pytest.mark.parametrize("paper", NOTEBOOKS, ids=lambda paper: paper.key)
 def test_every_exercise_has_a_solution_behind_a_fold(paper):
     cells = nbformat.read(notebooks._path_of(paper), as_version=4).cells
-    place = next(number for number, cell in enumerate(cells) if re.match(r"## \d+\. Exercises\n", cell.source))
-    asked = re.findall(r"^\d+(?=\. )", cells[place].source, re.MULTILINE)
+    heading = re.compile(r"^## \d+\. Exercises\n", re.MULTILINE)
+    place = next(number for number, cell in enumerate(cells) if heading.search(cell.source))
+    asked = re.findall(r"^\d+(?=\. )", heading.split(cells[place].source)[1], re.MULTILINE)
     assert len(asked) >= 3
     head, *solved = cells[place + 1 :]
     assert head.source.startswith("## Solutions\n")
