@@ -2,8 +2,9 @@
 
 EXECUTIONS is a folder that ``serkit reproduce --out`` filled (default: results); every executed notebook below it
 becomes a page, with its outputs. Of a committed study that has none there, the page shows the committed tables and
-figures, and the paper's notebook stands beside it without outputs. SITE (default: build/site) is written anew: pages
-that need no server and no network. Where $SERKIT_RAVDESS names a copy of RAVDESS, a page has some of its speech.
+figures. Beside them stands the paper's notebook without outputs, with the solutions to its exercises behind folds. SITE
+(default: build/site) is written anew: pages that need no server and no network. Where $SERKIT_RAVDESS names a copy of
+RAVDESS, a page has some of its speech.
 
 Needs the extra ``docs``. A link that leads nowhere, or anything that a page would fetch, is an error.
 """
@@ -351,12 +352,12 @@ def _write_paper(source: Path, paper: papers.Paper, studies: list[_Study]) -> No
     _made(source / "papers")
     pages = [f"{study.name} <../{study.page}>" for study in studies]
     lines = [f"# {paper.key}", f"{paper.authors}: *{paper.title}*{', ' * bool(paper.venue)}{paper.venue}."]
+    _made(source / "notebooks")
+    notebook = nbformat.read(ROOT / "notebooks" / paper.notebook, as_version=4)
+    notebook.cells[0].source = BADGE.sub("", notebook.cells[0].source)
+    nbformat.write(notebook, source / "notebooks" / paper.notebook)
+    pages.append(f"the notebook, without outputs, with solutions <../notebooks/{Path(paper.notebook).stem}>")
     if not studies or not all(study.executed for study in studies):
-        _made(source / "notebooks")
-        notebook = nbformat.read(ROOT / "notebooks" / paper.notebook, as_version=4)
-        notebook.cells[0].source = BADGE.sub("", notebook.cells[0].source)
-        nbformat.write(notebook, source / "notebooks" / paper.notebook)
-        pages.append(f"the notebook, without outputs <../notebooks/{Path(paper.notebook).stem}>")
         lines.append(
             "Where no executed notebook was there when this site was built, there are committed tables and figures, "
             "and the notebook without outputs."

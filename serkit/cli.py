@@ -320,11 +320,12 @@ def _corpora_of(paper: "Paper") -> str:
 
 @main.command("notebooks")
 @click.argument("directory", type=click.Path(file_okay=False))
-def _notebooks(directory) -> None:
+@click.option("--solutions", is_flag=True, help="With the solutions to the exercises, folded: the teacher's copies.")
+def _notebooks(directory, solutions) -> None:
     """Copy the notebooks to DIRECTORY, to read, run and change them there."""
     from serkit import notebooks
 
-    for path in notebooks.copy(directory):
+    for path in notebooks.copy(directory, solutions):
         click.echo(f"wrote {path}")
 
 

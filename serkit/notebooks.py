@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from serkit import devices, files, planning, progress, shards, stamps, verifying
+from serkit import devices, files, planning, progress, shards, solutions, stamps, verifying
 from serkit.corpora import MARKER, Corpus, load, merges, miniatures, module, place
 from serkit.errors import SerkitError, one_of
 from serkit.papers import COMPANIONS, PAPERS, PROFILES, Paper, find, profile_values
@@ -60,8 +60,12 @@ def _path_of(paper: Paper) -> Path:
     raise SerkitError(f"{paper.notebook} is missing from {package / '_notebooks'}: install serkit again")
 
 
-def copy(directory: Path | str) -> list[Path]:
+def copy(directory: Path | str, solved: bool = False) -> list[Path]:
     """Copy all notebooks into a folder, to read, run and change them there.
+
+    Args:
+        directory: the folder.
+        solved: whether the copies hold the solutions to their exercises.
 
     Returns:
         The copies.
@@ -69,6 +73,8 @@ def copy(directory: Path | str) -> list[Path]:
     Raises:
         SerkitError: no folder is named, or one of the notebooks is there already; nothing is copied then.
     """
+    import nbformat
+
     if not str(directory):
         raise SerkitError("no folder is named for the notebooks: '.' is the current one")
     directory = Path(directory).expanduser().resolve()
@@ -79,7 +85,10 @@ def copy(directory: Path | str) -> list[Path]:
         raise SerkitError(f"{there[0]} is there already{remedy or ': name another folder, or move it away'}")
     files.make_folder(directory)
     for source, path in copies.items():
-        path.write_bytes(source.read_bytes())
+        if solved:
+            path.write_bytes(source.read_bytes())
+        else:
+            nbformat.write(solutions.without(source), path)
     return list(copies.values())
 
 
@@ -326,10 +335,11 @@ def execute(
             return folder
         (folder / stamps.NAME).unlink(missing_ok=True)
         before, earlier = _changed(missing), _tables_and_figures(folder)
+        nbformat.write(solutions.without(_path_of(paper)), executed)
         try:
             with _kernels(key, _miniature_alone(corpus, root), shown_by, f"; the notebook so far is {executed}"):
                 papermill.execute_notebook(
-                    _path_of(paper), executed, values, kernel_name="python3", cwd=folder, progress_bar=False
+                    executed, executed, values, kernel_name="python3", cwd=folder, progress_bar=False
                 )
         except PapermillExecutionError as error:
             if error.ename == "KeyboardInterrupt":
@@ -498,7 +508,8 @@ def _run_studies(
         if (folder / "runs").is_dir():
             (Path(aside) / "runs").symlink_to(folder / "runs")
         ready = Path(aside) / "notebook.ipynb"
-        papermill.execute_notebook(_path_of(paper), ready, {**values, "out": aside}, prepare_only=True)
+        nbformat.write(solutions.without(_path_of(paper)), ready)
+        papermill.execute_notebook(ready, ready, {**values, "out": aside}, prepare_only=True)
         try:
             return planning.run_cells(nbformat.read(ready, as_version=4), Path(aside), notes, **options)
         except SerkitError as error:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import serkit
-from serkit import files, fingerprints, study
+from serkit import files, fingerprints, solutions, study
 
 NAME = "made_of.json"
 RESULTS = ("tables", "figures")
@@ -34,14 +34,16 @@ def made_of(notebook: Path, values: dict[str, Any]) -> str:
     """Digest of all that an execution's results depend on.
 
     Args:
-        notebook: its file.
+        notebook: its file; on the solutions in it no result depends.
         values: of its parameters; `root`, and other names that end in ``_root``, are places of corpora.
     """
+    import nbformat
+
     source = Path(serkit.__file__).parent
     keras_settings = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"
     return files.content_key(
         {
-            "notebook": files.sha256(notebook),
+            "notebook": nbformat.writes(solutions.without(notebook)),
             "values": {name: value for name, value in values.items() if name not in PLACES},
             "source": files.digests(source, (".py", ".toml", ".csv")),
             "versions": {name: fingerprints.version_of(name) for name in study.PACKAGES},

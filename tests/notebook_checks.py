@@ -37,7 +37,7 @@ from papermill.engines import NotebookExecutionManager
 from sklearn import metrics as reference
 from traitlets.config import Config
 
-from serkit import audio, corpora, notebooks, papers, planning, predict, report, splits, study
+from serkit import audio, corpora, notebooks, papers, planning, predict, report, solutions, splits, stamps, study
 from serkit.corpora import miniatures
 from serkit.errors import SerkitError
 
@@ -230,7 +230,7 @@ def run_cell(key: str, mark: str, space: dict[str, Any]) -> None:
 
 
 def _code(key: str) -> list[str]:
-    notebook = nbformat.read(notebooks._path_of(papers.find(key)), as_version=4)
+    notebook = solutions.without(notebooks._path_of(papers.find(key)))
     return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
 
 
@@ -291,11 +291,48 @@ class _Here:
         client.reset_execution_trackers()
         with client.setup_kernel():
             client.papermill_execute_cells()
+            for cell in _solved:
+                with contextlib.suppress(CellExecutionError):  # its outputs say so
+                    client.execute_cell(cell, 0)
         return client.nb
 
 
 _METHODS = ((NotebookClient, "setup_kernel"), (NotebookClient, "execute_cell"), (PapermillNotebookClient, "execute"))
 _OWN = [getattr(client, name) for client, name in _METHODS]
+
+
+_solved: list[nbformat.NotebookNode] = []  # cells of the solutions to execute after a notebook, in its session
+
+
+def execute_and_solve(key: str, **given: Any) -> Path:
+    """Execute a notebook, and the solutions to its exercises after it; `check_solutions` looks at what they say.
+
+    They are no part of the executed notebook.
+    """
+    notebook = nbformat.read(notebooks._path_of(papers.find(key)), as_version=4)
+    _solved[:] = [cell for cell in solutions.of(notebook) if cell.cell_type == "code"]
+    try:
+        folder = notebooks.execute(key, **given)
+    finally:
+        SOLVED[key] = _solved.copy()
+        _solved.clear()
+    return folder
+
+
+SOLVED: dict[str, list[nbformat.NotebookNode]] = {}  # what `execute_and_solve` executed, with its outputs
+
+
+def check_solutions(folder: Path) -> None:
+    """Each solution was executed, shows something, and ends without an error, a warning or a result of its own."""
+    assert SOLVED[folder.name]
+    for cell in SOLVED[folder.name]:
+        assert cell.outputs, f"nothing is shown by {cell.source}"
+        for output in cell.outputs:
+            assert output.output_type != "error", "\n".join(output.get("traceback", []))
+            assert output.get("name") != "stderr", output.text
+    own = json.loads((folder / "made_of.json").read_text())["files"]
+    there = [path for name in stamps.RESULTS for path in (folder / name).glob("*")]
+    assert {str(path.relative_to(folder)) for path in there} <= set(own)
 
 
 @contextmanager

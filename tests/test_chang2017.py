@@ -19,10 +19,12 @@ from notebook_checks import (
     check_figures,
     check_folds,
     check_outputs,
+    check_solutions,
     check_that_models_answer,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
+    execute_and_solve,
     run_cell,
     table,
     undrawn,
@@ -54,7 +56,11 @@ RAVDESS = Path(__file__).parents[2] / "shared" / "data" / "ravdess" / "flac16k"
 def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERKIT_PDF", "1")  # whose text is read
-        return notebooks.execute("chang2017", profile="smoke", out=tmp_path_factory.mktemp("results"), **GIVEN)
+        return execute_and_solve("chang2017", profile="smoke", out=tmp_path_factory.mktemp("results"), **GIVEN)
+
+
+def test_the_solutions(folder):
+    check_solutions(folder)
 
 
 @pytest.fixture(scope="module")

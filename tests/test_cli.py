@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from serkit import __version__, corpora, jobs, notebooks, papers, report, stamps
+from serkit import __version__, corpora, jobs, notebooks, papers, report, solutions, stamps
 from serkit.cli import main
 from serkit.corpora import miniatures, proxy
 from serkit.errors import SerkitError
@@ -167,12 +167,37 @@ def test_profiles_fit_the_notebook(paper):
 @pytest.mark.parametrize("paper", NOTEBOOKS, ids=lambda paper: paper.key)
 def test_notebooks_are_committed_clean_and_readable(paper):
     notebook = nbformat.read(notebooks._path_of(paper), as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(not cell.outputs and cell.execution_count is None for cell in code)
+    everything = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert all(not cell.outputs and cell.execution_count is None for cell in everything)
+    code = [cell for cell in everything if cell not in solutions.of(notebook)]
     # About 30, as long as drawings of networks and mechanisms are not counted; these came on top of that number.
     assert len([cell for cell in code if "results.figure(" not in cell.source]) <= 26
     assert len(code) <= 35
-    assert max(len(cell.source.splitlines()) for cell in code) <= 40
+    assert max(len(cell.source.splitlines()) for cell in everything) <= 40
+
+
+@pytest.mark.parametrize("paper", NOTEBOOKS, ids=lambda paper: paper.key)
+def test_every_exercise_has_a_solution_behind_a_fold(paper):
+    cells = nbformat.read(notebooks._path_of(paper), as_version=4).cells
+    heading = re.compile(r"^## \d+\. Exercises\n", re.MULTILINE)
+    place = next(number for number, cell in enumerate(cells) if heading.search(cell.source))
+    asked = re.findall(r"^\d+(?=\. )", heading.split(cells[place].source)[1], re.MULTILINE)
+    assert len(asked) >= 3
+    head, *solved = cells[place + 1 :]
+    assert head.source.startswith("## Solutions\n")
+    assert [
+        number for cell in solved for number in re.findall(r"<summary>Solution (\d+)</summary>", cell.source)
+    ] == asked
+    texts, codes = solved[::2], solved[1::2]
+    assert len(texts) == len(codes)
+    for text, code in zip(texts, codes, strict=True):
+        assert re.fullmatch(
+            r"<details>\n<summary>Solution \d+</summary>\n\n.{80,}\n\n</details>", text.source, re.DOTALL
+        )
+        assert text.metadata == {"tags": [solutions.TAG]}
+        assert code.metadata == {"jupyter": {"source_hidden": True}, "tags": ["hide-cell", solutions.TAG]}
+        assert not re.search(r"results\.(table|figure|scores|claims|comparisons)\(|results\.folder", code.source)
+    assert head.metadata == {"tags": [solutions.TAG]}
 
 
 def test_a_value_of_another_type_inside_the_notebook():
@@ -205,8 +230,13 @@ def test_notebooks_are_copied_and_nothing_is_overwritten(tmp_path):
     assert result.exit_code == 0, result.output
     assert {path.name for path in folder.iterdir()} == {paper.notebook for paper in NOTEBOOKS}
     for paper in NOTEBOOKS:
-        assert (folder / paper.notebook).read_bytes() == notebooks._path_of(paper).read_bytes()
+        whole = nbformat.read(notebooks._path_of(paper), as_version=4)
+        students = [cell for cell in whole.cells if cell not in solutions.of(whole)]
+        assert nbformat.read(folder / paper.notebook, as_version=4).cells == students
         assert f"wrote {folder / paper.notebook}" in result.output
+    assert serkit("notebooks", tmp_path / "teachers", "--solutions").exit_code == 0
+    for paper in NOTEBOOKS:
+        assert (tmp_path / "teachers" / paper.notebook).read_bytes() == notebooks._path_of(paper).read_bytes()
     mine = folder / papers.find("zhao2018").notebook
     mine.write_text("mine")
     for other in folder.iterdir():

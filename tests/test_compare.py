@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_checks import check_figures, check_outputs, table
+from notebook_checks import check_figures, check_outputs, check_solutions, execute_and_solve, table
 from scipy.stats import norm
 from sklearn import metrics as reference
 
@@ -396,7 +396,11 @@ def stored(iemocap_miniature, tmp_path_factory):
 @pytest.fixture(scope="module")
 def folder(stored, tmp_path_factory):
     out = tmp_path_factory.mktemp("results")
-    return notebooks.execute("compare", profile="smoke", out=out, stored=str(stored))
+    return execute_and_solve("compare", profile="smoke", out=out, stored=str(stored))
+
+
+def test_the_solutions(folder):
+    check_solutions(folder)
 
 
 def test_notebook_leaves_what_it_should(folder):

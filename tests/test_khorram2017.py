@@ -11,10 +11,12 @@ from notebook_checks import (
     check_figures,
     check_folds,
     check_outputs,
+    check_solutions,
     check_that_models_answer,
     check_that_results_say_miniature,
     check_trajectories,
     definitions,
+    execute_and_solve,
     run_cell,
     table,
     undrawn,
@@ -33,7 +35,11 @@ FRAMES = 200  # of 8 s
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return notebooks.execute("khorram2017", profile="smoke", out=tmp_path_factory.mktemp("results"))
+    return execute_and_solve("khorram2017", profile="smoke", out=tmp_path_factory.mktemp("results"))
+
+
+def test_the_solutions(folder):
+    check_solutions(folder)
 
 
 @pytest.fixture(scope="module")

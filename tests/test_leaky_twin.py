@@ -7,9 +7,16 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_checks import check_figures, check_outputs, definitions, table
+from notebook_checks import (
+    check_figures,
+    check_outputs,
+    check_solutions,
+    definitions,
+    execute_and_solve,
+    table,
+)
 
-from serkit import baselines, corpora, metrics, notebooks, splits, statistics
+from serkit import baselines, corpora, metrics, splits, statistics
 from serkit.errors import SerkitError
 
 SVM, MLP = "SVM on IS10", "MLP on IS10"
@@ -22,7 +29,11 @@ NAMES = ("RANDOM", *STEPS, "mlp", "recalls", "study", "by_seed", "compared", "MI
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return notebooks.execute("leaky_twin", profile="smoke", out=tmp_path_factory.mktemp("results"))
+    return execute_and_solve("leaky_twin", profile="smoke", out=tmp_path_factory.mktemp("results"))
+
+
+def test_the_solutions(folder):
+    check_solutions(folder)
 
 
 @pytest.fixture(scope="module")

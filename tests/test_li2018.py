@@ -14,11 +14,13 @@ from notebook_checks import (
     check_folds,
     check_outputs,
     check_scores,
+    check_solutions,
     check_that_models_answer,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     check_the_plan,
     definitions,
+    execute_and_solve,
     files_in,
     run_cell,
     table,
@@ -44,7 +46,11 @@ def planned(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(planned):
-    return notebooks.execute("li2018", profile="smoke", out=planned[1])
+    return execute_and_solve("li2018", profile="smoke", out=planned[1])
+
+
+def test_the_solutions(folder):
+    check_solutions(folder)
 
 
 def test_the_plan(planned, folder, tmp_path):

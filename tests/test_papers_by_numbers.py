@@ -7,7 +7,15 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_checks import check_figures, check_outputs, definitions, table, undrawn
+from notebook_checks import (
+    check_figures,
+    check_outputs,
+    check_solutions,
+    definitions,
+    execute_and_solve,
+    table,
+    undrawn,
+)
 from scipy import stats
 
 from serkit import notebooks, papers
@@ -17,14 +25,18 @@ COMPANION = papers.find(KEY).folder
 # What may stand in prose: headings, list items, sections, tables, papers' names and years of references.
 REFERENCES = re.compile(
     r"\$\$[^$]*\$\$|^#+ \d+\. |^\d+\. |\bsections? \d+|\b[Tt]able \d|\b(tao|chang|khorram|li|zhao)201\d"
-    r"|\$[^$]*\$|`[^`]*`|, (1976|2017)\b|F1\b|^\| .* \|$",
+    r"|\$[^$]*\$|`[^`]*`|, (1976|2017)\b|F1\b|^\| .* \|$|<summary>Solution \d</summary>",
     re.MULTILINE,
 )
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return notebooks.execute(KEY, profile="smoke", out=tmp_path_factory.mktemp("results"))
+    return execute_and_solve(KEY, profile="smoke", out=tmp_path_factory.mktemp("results"))
+
+
+def test_the_solutions(folder):
+    check_solutions(folder)
 
 
 @pytest.fixture(scope="module")

@@ -107,6 +107,17 @@ def test_without_an_executed_notebook_committed_tables_and_figures(built):
     assert page(built, "notebooks/li2018_attention_pooling.html").h1
 
 
+def test_solutions_are_behind_folds(built):
+    found = page(built, "notebooks/li2018_attention_pooling.html").find(id="solutions")
+    said = [fold for fold in found.find_all("details") if fold.summary.get_text().startswith("Solution ")]
+    assert [fold.summary.get_text() for fold in said] == [f"Solution {number}" for number in range(1, 6)]
+    assert "the sum over positions is already an average" in said[0].get_text(" ", strip=True)
+    assert said[0].find("math")
+    codes = found.select("div.cell")
+    assert len(codes) == len(said)
+    assert all(code.find("details") and code.find("pre").find_parent("details") for code in codes)
+
+
 def test_the_first_page_has_the_verdicts_of_the_results(built):
     text = " ".join(page(built, "index.html").get_text(" ").split())
     made = pd.read_csv(ROOT / "results/ravdess/li2018/tables/comparisons.csv")

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pytest
 
 from serkit import files, notebooks, papers, stamps
@@ -15,8 +16,15 @@ from serkit.errors import SerkitError
 @pytest.fixture
 def notebook(tmp_path):
     path = tmp_path / "notebook.ipynb"
-    path.write_text("{}")
+    write(path, "epochs")
     return path
+
+
+def write(path, *sources, solution=""):
+    """A notebook of these cells, and of one with a solution."""
+    cells = [nbformat.v4.new_code_cell(source, id=f"cell-{number}") for number, source in enumerate(sources)]
+    solved = nbformat.v4.new_code_cell(solution, id="solution", metadata={"tags": ["solution"]})
+    nbformat.write(nbformat.v4.new_notebook(cells=[*cells, *([solved] if solution else [])]), path)
 
 
 @pytest.fixture
@@ -38,10 +46,12 @@ def test_what_counts(notebook, corpus, monkeypatch):
         lambda: monkeypatch.setattr(stamps.fingerprints, "version_of", lambda name: f"{name} 99"),
         lambda: (corpus / "labels" / "a.txt").write_text("happy"),
         lambda: (corpus / "b.wav").write_text("RIFF"),
-        lambda: notebook.write_text("{ }"),
+        lambda: write(notebook, "epochs", "more"),
     ):
         change()
         assert made != (made := stamps.made_of(notebook, values))
+    write(notebook, "epochs", "more", solution="42")
+    assert made == stamps.made_of(notebook, values), "no result depends on a solution"
 
 
 def test_a_table_of_recordings_and_the_files_it_names(tmp_path, notebook):

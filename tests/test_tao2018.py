@@ -13,10 +13,12 @@ from notebook_checks import (
     check_folds,
     check_outputs,
     check_scores,
+    check_solutions,
     check_that_models_answer,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
+    execute_and_solve,
     run_cell,
     table,
 )
@@ -34,7 +36,11 @@ CLASSES = ["neutral", "happy", "angry", "sad"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return notebooks.execute("tao2018", profile="smoke", out=tmp_path_factory.mktemp("results"))
+    return execute_and_solve("tao2018", profile="smoke", out=tmp_path_factory.mktemp("results"))
+
+
+def test_the_solutions(folder):
+    check_solutions(folder)
 
 
 def predictions(folder):

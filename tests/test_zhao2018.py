@@ -17,10 +17,12 @@ from notebook_checks import (
     check_folds,
     check_outputs,
     check_scores,
+    check_solutions,
     check_that_models_answer,
     check_that_results_say_miniature,
     check_that_runs_are_found_again,
     definitions,
+    execute_and_solve,
     run_cell,
     table,
     undrawn,
@@ -67,7 +69,11 @@ def cheavd(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def iemocap(tmp_path_factory):
-    return notebooks.execute("zhao2018", profile="smoke", out=tmp_path_factory.mktemp("iemocap"))
+    return execute_and_solve("zhao2018", profile="smoke", out=tmp_path_factory.mktemp("iemocap"))
+
+
+def test_the_solutions(iemocap):
+    check_solutions(iemocap)
 
 
 @pytest.fixture(scope="module")
