@@ -469,7 +469,7 @@ def _grade(predictions, labels, corpus, held_out, classes, handout, out) -> None
         raise SerkitError("name files of predictions, or what to hand out (--handout DIR), one of the two")
     names, classes = ([one.strip() for one in text.split(",") if one.strip()] for text in (held_out, classes))
     speech = load(*_place(corpus)) if corpus else None
-    if handout:
+    if handout and speech:
         folder = grading.hand_out(speech, names, handout, classes)
         click.echo(f"wrote {folder}: students/ is for the class, key.csv is yours")
         click.echo(f"licence of the recordings: {speech.licence}")

@@ -212,7 +212,7 @@ def ranking(graded: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame
     """
     rows = []
     for name, table in graded.items():
-        row, why = {"submission": name}, ""
+        why, row = "", dict[str, str | float](submission=name)
         for measure, metric in MEASURES.items():
             found = statistics.interval(table, metric)
             why = why or found.why

@@ -19,7 +19,6 @@ import numpy as np
 import pytest
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from notebook_checks import kernels
-from packaging.requirements import Requirement
 
 import serkit
 from serkit import audio, cluster, corpora, devices, files, notebooks, papers, study
@@ -89,7 +88,6 @@ MET = {
     "port in use": ("newcomers::test_ports_that_are_taken", "study::test_no_scheduler_at_the_address"),
     "old pip, old Python": (
         "newcomers::test_an_old_python",
-        "newcomers::test_what_pip_says_of_an_old_python",
         "newcomers::test_what_an_old_pip_says",
     ),
     "a folder that may only be read": (
@@ -329,14 +327,6 @@ def test_an_old_python(monkeypatch):
         runpy.run_path(str(path))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert project["requires-python"] == ">=3.11,<3.14"
-
-
-def test_what_pip_says_of_an_old_python():
-    """pip prints the place that it does not find, which is the message; on other Pythons the line does not count."""
-    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    first = Requirement(next(line for line in lines if not line.startswith("#")))
-    assert first.url == "file:///serkit-needs-Python-3.11-or-newer.zip"
-    assert [first.marker.evaluate({"python_version": version}) for version in ("3.10", "3.11")] == [True, False]
 
 
 def test_what_an_old_pip_says():

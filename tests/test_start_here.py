@@ -8,7 +8,7 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_checks import check_figures, check_outputs, definitions, table
+from notebook_checks import check_figures, check_outputs, check_solutions, definitions, execute_and_solve, table
 
 from serkit import corpora, metrics, notebooks, papers, splits, statistics
 
@@ -18,7 +18,7 @@ KINDS = ["one number", "36", "743", "spectrogram"]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return notebooks.execute("start_here", profile="smoke", out=tmp_path_factory.mktemp("results"))
+    return execute_and_solve("start_here", profile="smoke", out=tmp_path_factory.mktemp("results"))
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,10 @@ def html_of(executed, mark):
     (found,) = [one["data"]["text/html"] for cell in executed.cells if cell.cell_type == "code" for one in cell.outputs
                 if mark in one.get("data", {}).get("text/html", "")]  # fmt: skip
     return found
+
+
+def test_the_solutions(folder):
+    check_solutions(folder)
 
 
 def test_results_say_miniature(folder, executed):
