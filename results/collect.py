@@ -215,7 +215,9 @@ def manifest() -> str:
 
 def _mark(folder: Path) -> str:
     """What must be said wherever a study is shown."""
-    return ": proxy, delay added" if folder.parent.name.endswith("-proxy") else ""
+    said = ["proxy, delay added"] if folder.parent.name.endswith("-proxy") else []
+    said += [f"{limit} folds alone" for limit in re.findall(r"\bfold_limit=([1-9]\d*)", command_of(folder))]
+    return ": " * bool(said) + ", ".join(said)
 
 
 def summary() -> str:
