@@ -833,7 +833,7 @@ def test_all_meetings_with_one_headset_each_are_not_all_of_ami(tmp_path):
     others = SimpleNamespace(utterances=rows, miniature=False, complete=False)
     found = definitions("chang2017", out=str(tmp_path)) | {"MODELS": MODELS}
     run_cell("chang2017", "speech, results = notebooks.begin(", found)
-    found["corpora"] = SimpleNamespace(load=lambda *_: others, miniatures=corpora.miniatures)
+    found["corpora"] = SimpleNamespace(load=lambda *_: others, miniatures=corpora.miniatures, NAMES=corpora.NAMES)
     run_cell("chang2017", "others = corpora.load(", found)
     assert any("or not with the headsets of all" in reason for reason in found["results"].why_not)
 
