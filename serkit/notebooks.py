@@ -208,6 +208,7 @@ def begin(
     from serkit.report import Results
 
     pd.set_option("display.max_columns", 50)  # a score table has more than the usual 20
+    atexit.register(gc.freeze)  # no last look for garbage, which takes a second
     training.limit_threads()
     paper = find(key)
     values = _settings(key, namespace)
