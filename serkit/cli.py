@@ -473,8 +473,12 @@ def _grade(predictions, labels, corpus, held_out, classes, handout, out) -> None
         folder = grading.hand_out(speech, names, handout, classes)
         click.echo(f"wrote {folder}: students/ is for the class, key.csv is yours")
         click.echo(f"licence of the recordings: {speech.licence}")
+        if not speech.redistributable:
+            click.echo("students/ holds them: give it only to those whom that licence lets have them")
         click.echo(f"serkit grade SUBMISSIONS --labels {folder / 'key.csv'}")
         return
+    if out and Path(out).is_dir() and any(Path(out).iterdir()):
+        raise SerkitError(f"{out} holds something already, an earlier round perhaps: name another folder")
     key = grading.key_of(speech, names, classes) if speech else grading.read_key(labels, classes)
     graded, failed = {}, {}
     for name, path in grading.submissions(predictions, labels or "").items():
@@ -512,17 +516,22 @@ def _show_grades(key: "Key", graded: dict, out: str | None) -> None:
     confusions = {name: metrics.confusion(one["label"], one["predicted"], key.classes) for name, one in graded.items()}
     if len(graded) == 1:
         click.echo(f"\n{next(iter(confusions.values())).to_string()}")
-    else:
+    elif not scores["UA low"].isna().any():
         decided = pairs[pairs["verdict"] == "holds"]
         click.echo(
             f"above, below: how many submissions this one is decidedly better or worse than, by UA; {len(decided)} of "
             f"{len(pairs)} pairs are decided (interval without 0, and p of all pairs together by Holm)"
         )
+        if speakers < (least := grading.least_speakers(len(pairs))):
+            click.echo(
+                f"with {speakers} speakers no difference among {len(pairs)} pairs can be decided, however large: hold "
+                f"out {least}, or grade fewer at a time. Intervals of single submissions hold as they are."
+            )
     if out:
         files.write_csv(Path(out) / "scores.csv", scores)
         files.write_csv(Path(out) / "pairs.csv", pairs)
         for name, counts in confusions.items():
-            files.write_csv(Path(out) / f"confusion_{name.replace('/', '_')}.csv", counts.reset_index())
+            files.write_csv(Path(out) / "confusions" / f"{name}.csv", counts.reset_index())
         click.echo(f"wrote {out}")
 
 
@@ -567,7 +576,7 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
     Everything is checked before anything runs: a paper that is named and takes none of the corpora is an error.
     """
     from serkit import notebooks
-    from serkit.corpora import load
+    from serkit.corpora import REMEDIES, load
     from serkit.papers import PAPERS, find
 
     chosen = [find(key) for key in keys] or sorted(PAPERS.values(), key=lambda paper: paper.seconds)
@@ -587,7 +596,8 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
             continue
         for corpus, root, found in speech:
             if missing := found.lacking(paper.needs):
-                lacks = f"{paper.key} needs {', '.join(missing)}, which {corpus} at {root} does not have"
+                lacks = f"{paper.key} needs {', '.join(missing)}, which {corpus} at {root} does not have: "
+                lacks += "; ".join(REMEDIES.get(need, "another corpus may") for need in missing)
                 refused.append((paper.key, lacks))
             else:
                 plan.append((paper.key, corpus, root, own))

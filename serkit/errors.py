@@ -24,6 +24,7 @@ def one_of(value: str, valid: Iterable[str], what: str) -> str:
     names = sorted(valid)
     if value in names:
         return value
-    near = difflib.get_close_matches(str(value), names, n=1)
-    hint = f" (did you mean {near[0]!r}?)" if near else ""
+    lower = {name.lower(): name for name in names}
+    near = difflib.get_close_matches(str(value).lower(), lower, n=1)
+    hint = f" (did you mean {lower[near[0]]!r}?)" if near else ""
     raise SerkitError(f"unknown {what} {value!r}{hint}; valid: {', '.join(names)}")

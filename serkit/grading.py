@@ -13,6 +13,7 @@ more are needed for. Which submissions differ is decided by all pairs together, 
 import csv
 import difflib
 import io
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,7 @@ UTTERANCE, PREDICTED = ("utterance", "id"), ("predicted", "label")  # of two col
 MEASURES = {"WA": metrics.wa, "UA": metrics.ua, "macro F1": metrics.macro_f1}
 DIVISIONS = ("fold", "partition", "session", "speaker")  # columns that divide a corpus; the first one there is meant
 NAMED = 5  # mistakes of a file that an error names before it only counts
+TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".xls")  # files in a folder that are meant as a submission
 EXCEL = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")  # how .xlsx and .xls begin
 EMPTY = ("", "nan", "none", "null", "na", "n/a")  # cells that hold nothing, as programs write them
 RATE = 16000  # Hz, of recordings that are handed out
@@ -122,6 +124,14 @@ def divided(corpus: Corpus, names: Sequence[str], classes: Sequence[str] = ()) -
         one_of(name, parts.unique(), f"{column} of {corpus.name}")
     tested = parts.isin(names)
     train, test = (part.sort_values("id").reset_index(drop=True) for part in (table[~tested], table[tested]))
+    if train.empty:
+        raise SerkitError(f"every {column} of {corpus.name} is held out: leave one or more to train on")
+    if unlearnt := sorted(set(test["label"]) - set(train["label"])):
+        others = sorted(set(train["label"]) & set(test["label"]))
+        raise SerkitError(
+            f"beside what is held out ({column} {', '.join(names)}) nothing is labelled {', '.join(unlearnt)}: leave "
+            f"that out, --classes {','.join(others)}"
+        )
     splits.assert_disjoint(splits.Fold(f"{column} {', '.join(names)}", tuple(train["id"]), tuple(test["id"])), table)
     return train, test
 
@@ -141,6 +151,10 @@ def read_predictions(path: Path | str, key: Key) -> pd.DataFrame:
             label: the message names the file and the first few lines.
     """
     known, rows, wrong = set(key.table["id"]), [], []
+    if (size := Path(path).stat().st_size) > (most := 10_000 + 1000 * len(known)):  # bytes, ten times what names need
+        raise SerkitError(
+            f"{path} has {size} bytes, and {len(known)} predictions need less than {most}: is it another file?"
+        )
     for line, cells in _rows(Path(path), {"id": UTTERANCE, "predicted": PREDICTED}):
         rows.append((line, cells))
         name, label = cells["id"], cells["predicted"]
@@ -167,14 +181,16 @@ def submissions(places: Iterable[Path | str], besides: Path | str = "") -> dict[
     """Name the submissions in some files and folders.
 
     Args:
-        places: files; and folders, in which every file is one, but for hidden ones.
+        places: files; and folders, in which every table is one (CSV, TSV, TXT; Excel's are, to be refused by name), but
+            for hidden ones and links.
         besides: a file that is none, the key.
 
     Returns:
-        Name -> file. A file is called by its name without its end, one within a folder by its place there.
+        Name -> file. A file is called by its name without its end, one within a folder by its place there; of two
+        that would be called alike, the second has its end too.
 
     Raises:
-        SerkitError: there is no such file, nothing in a folder, or two submissions of one name.
+        SerkitError: there is no such file, or nothing in a folder.
     """
     found: dict[str, Path] = {}
     key = Path(besides).resolve() if str(besides) else None
@@ -184,17 +200,42 @@ def submissions(places: Iterable[Path | str], besides: Path | str = "") -> dict[
         there = [place]
         if place.is_dir():
             names = ((path, path.relative_to(place).parts) for path in sorted(place.rglob("*")))
-            there = [path for path, parts in names if path.is_file() and not any(one[0] == "." for one in parts)]
+            tables = [(path, parts) for path, parts in names if path.suffix.lower() in TABLES and not path.is_symlink()]
+            there = [path for path, parts in tables if path.is_file() and not any(one[0] == "." for one in parts)]
         there = [path for path in there if path.resolve() != key]
         if not there:
             raise SerkitError(f"{place} has no submissions: CSV files with the columns utterance and predicted")
         for path in there:
+            if path in found.values():
+                continue  # named twice, once by its folder
             inside = path.relative_to(place) if place.is_dir() else Path(path.name)
-            name = inside.with_suffix("").as_posix()
+            name = plain(inside.with_suffix("").as_posix())
             if name in found:
-                raise SerkitError(f"{found[name]} and {path} are both called {name!r}: rename one of them")
-            found[name] = path
+                name = plain(inside.as_posix())
+            found[name if name not in found else str(path)] = path
     return found
+
+
+def plain(name: str) -> str:
+    r"""A name that neither a terminal nor a spreadsheet takes for an order.
+
+    >>> plain("=1+1"), plain("b\x1b[31m")
+    ("'=1+1", 'b?[31m')
+    """
+    shown = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return "'" * shown.startswith(("=", "+", "-", "@")) + shown
+
+
+def least_speakers(pairs: int) -> int:
+    """How many speakers it takes until any of so many differences can be decided, whatever its size.
+
+    With few speakers a permutation test over them has few permutations: its p is never below 2 in 2^speakers, and
+    Holm's correction multiplies the smallest one by the number of pairs.
+
+    >>> least_speakers(1), least_speakers(10), least_speakers(300)
+    (6, 9, 14)
+    """
+    return 1 + math.ceil(math.log2(max(pairs, 1) / 0.05))
 
 
 def ranking(graded: dict[str, pd.DataFrame]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -324,6 +365,8 @@ def _text(path: Path) -> str:
         content = path.read_bytes()
     except OSError as error:
         raise SerkitError(f"cannot read {path} ({error.strerror})") from error
+    if content.startswith(EXCEL) and path.suffix.lower() == ".zip":
+        raise SerkitError(f"{path} is an archive: unpack it, and name the folder")
     if content.startswith(EXCEL):
         raise SerkitError(f"{path} is an Excel file: open it and save it as 'CSV UTF-8'")
     try:

@@ -8,6 +8,7 @@ runs. Inside the notebook `begin` checks what its own cells have set.
 import ast
 import atexit
 import difflib
+import gc
 import io
 import json
 import os

@@ -116,7 +116,10 @@ def one_woman_one_man(utterances: pd.DataFrame, limit: int = 0, seed: int = 0) -
     people = utterances.drop_duplicates("speaker").sort_values("speaker")
     women, men = (people.loc[people["gender"] == gender, "speaker"].tolist() for gender in "fm")
     if not women or not men:
-        raise SerkitError(f"{len(women)} women and {len(men)} men speak: pairs need one of each; use another split")
+        raise SerkitError(
+            f"{len(women)} women and {len(men)} men speak: pairs need one of each; another split that the corpus has "
+            "(--set split=folds, partition or sessions) may do, or another corpus"
+        )
     if len(people) == 2:
         raise SerkitError("2 speakers, a woman and a man: a pair is tested and nobody is left to train; add speakers")
     pairs = [(woman, man) for woman in women for man in men]
@@ -181,7 +184,11 @@ def session_halves(utterances: pd.DataFrame, groups: int = 0, both: bool = True)
     _require(utterances, "speaker")
     _require(utterances, "gender")
     if not groups:
-        _require(utterances, "session", "deal the speakers into groups (speaker_groups = 2 or more), or name it")
+        _require(
+            utterances,
+            "session",
+            "deal the speakers into groups (--set speaker_groups=5, say), or give each row its session",
+        )
     people = utterances.drop_duplicates("speaker").sort_values("speaker")
     if groups:
         place = people.groupby("gender").cumcount() % groups

@@ -127,7 +127,10 @@ def test_a_corpus_goes_to_the_papers_that_take_it(executed, iemocap_miniature):
     executed.clear()
     result = serkit("reproduce", "li2018", "--corpus", f"recola={places['recola']}")
     assert result.exit_code == 1
-    assert f"li2018 needs label, which recola at {places['recola']} does not have" in result.output
+    assert (
+        f"li2018 needs label, which recola at {places['recola']} does not have: take a corpus with emotion"
+        in result.output
+    )
     assert not executed
 
 

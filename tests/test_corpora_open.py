@@ -300,7 +300,7 @@ def test_a_half_extracted_archive_is_refused(twin, tmp_path):
         path.unlink()
     last = paths[len(paths) // 2 - 1]
     last.write_bytes(last.read_bytes()[:1000])
-    with pytest.raises(SerkitError, match=r"(?s)this copy of \w+ has \d+ errors.*strict=False loads it anyway"):
+    with pytest.raises(SerkitError, match=r"(?s)this copy of \w+ has \d+ errors.*To load it anyway: --set"):
         corpora.load(name, root)
     found = errors(name, root)
     assert any(f"{last.name} is truncated: it holds fewer samples than its header says" in what for what in found)

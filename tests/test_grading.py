@@ -187,8 +187,13 @@ def test_submissions_of_a_folder(key, key_file, tmp_path):
     assert list(found) == ["anna", "ben/predictions", "carl"]
     assert found["carl"] == class_folder / "carl.xlsx"
     assert list(grading.submissions([class_folder / "anna.csv"])) == ["anna"]
-    with pytest.raises(SerkitError, match="are both called 'anna': rename one of them"):
-        grading.submissions([class_folder, class_folder / "anna.csv"])
+    assert list(grading.submissions([class_folder / "anna.csv", class_folder / "anna.csv"])) == ["anna"]
+    write(class_folder / "anna.xlsx", key, "sad")
+    write(class_folder / "=1+1.csv", key, "sad")
+    (class_folder / "sound.wav").write_bytes(b"RIFF")
+    (class_folder / "link.csv").symlink_to(class_folder / "anna.csv")
+    found = grading.submissions([class_folder], class_folder / "key.csv")
+    assert list(found) == ["'=1+1", "anna", "anna.xlsx", "ben/predictions", "carl"], "nobody stops the others"
     with pytest.raises(SerkitError, match=r"there is no file or folder .*dora\.csv"):
         grading.submissions([class_folder / "dora.csv"])
     (tmp_path / "empty").mkdir()
@@ -214,8 +219,35 @@ def test_one_bad_submission_does_not_end_the_others(key, key_file, tmp_path):
     scores = pd.read_csv(tmp_path / "scores" / "scores.csv")
     assert scores["submission"].tolist() == ["anna", "ben"]
     assert pd.read_csv(tmp_path / "scores" / "pairs.csv")["verdict"].tolist() == ["holds"]
-    counts = pd.read_csv(tmp_path / "scores" / "confusion_ben.csv", index_col="true")
+    counts = pd.read_csv(tmp_path / "scores" / "confusions" / "ben.csv", index_col="true")
     assert counts.to_numpy().sum() == 60
+
+
+def test_a_class_too_large_for_its_speakers_is_told_so(key, key_file, tmp_path):
+    for number in range(7):  # 21 pairs: the smallest p of ten speakers times 21 is above 5 %
+        write(tmp_path / "class" / f"s{number}.csv", key, answers(key, number / 6, number))
+    result = serkit(tmp_path / "class", "--labels", key_file, "--out", tmp_path / "scores")
+    assert "0 of 21 pairs are decided" not in serkit(tmp_path / "class" / "s0.csv", "--labels", key_file).output
+    assert (
+        "with 10 speakers no difference among 21 pairs can be decided, however large: hold out 10" not in result.output
+    )
+    few = key.table[key.table["speaker"].isin([f"s{who}" for who in range(8)])]
+    few.rename(columns={"id": "utterance"}).to_csv(tmp_path / "few.csv", index=False)
+    for path in (tmp_path / "class").glob("*.csv"):
+        table = pd.read_csv(path)
+        table[table["utterance"].isin(few["id"])].to_csv(path, index=False)
+    result = serkit(tmp_path / "class", "--labels", tmp_path / "few.csv")
+    assert "0 of 21 pairs are decided" in result.output
+    assert "with 8 speakers no difference among 21 pairs can be decided, however large: hold out 10," in result.output
+    again = serkit(tmp_path / "class", "--labels", tmp_path / "few.csv", "--out", tmp_path / "scores")
+    assert "scores holds something already" in again.output
+
+
+def test_a_file_of_another_size_is_not_read(key, tmp_path):
+    path = tmp_path / "anna.csv"
+    path.write_bytes(b"utterance,predicted\n" + b"u000,sad\n" * 10_000)
+    with pytest.raises(SerkitError, match=r"anna\.csv has 90020 bytes, and 60 predictions need less than 70000"):
+        grading.read_predictions(path, key)
 
 
 def test_one_submission_shows_its_confusions(key, key_file, tmp_path):
@@ -279,8 +311,10 @@ def test_what_is_held_out_is_called_as_the_corpus_calls_it():
         grading.divided(made_up(**folds), ["4"])
     with pytest.raises(SerkitError, match="train and test share speakers: s0"):
         grading.divided(made_up(fold=list("12222222")), ["1"])
-    with pytest.raises(SerkitError, match="nothing to train"):
+    with pytest.raises(SerkitError, match="every speaker of made_up is held out: leave one or more to train on"):
         grading.divided(made_up(), ["s0", "s1", "s2", "s3"])
+    with pytest.raises(SerkitError, match="nothing is labelled bored: leave that out, --classes happy"):
+        grading.divided(made_up(label=["bored", "happy"] + ["happy"] * 6), ["s0"])
 
 
 @pytest.fixture(scope="module")

@@ -407,7 +407,7 @@ def test_a_partial_copy_begins_without_what_it_lacks(jupyter, partial_copy):
     copy, spoilt = partial_copy
     whole = 'style = ""\nclasses = ["neutral", "happy", "sad", "angry"]'
     error = jupyter.run(PARAMETERS, f"root = {str(copy)!r}", whole, BEGIN)
-    assert "strict=False loads it anyway" in str(error)
+    assert "To load it anyway: --set strict=False" in str(error)
     assert jupyter.run("strict = False", BEGIN) is None
     speech, results = jupyter["speech"], jupyter["results"]
     assert not set(spoilt) & set(speech.utterances["id"])

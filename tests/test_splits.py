@@ -223,7 +223,7 @@ def test_halves_that_cannot_be(sessions):
     for column, remedy in (
         ("speaker", "name one"),
         ("gender", "name one"),
-        ("session", r"deal .* \(speaker_groups = 2"),
+        ("session", r"deal .* \(--set speaker_groups=5"),
     ):
         lacking = sessions.assign(**{column: sessions[column].where(sessions["id"] != "f1-happy-1", None)})
         with pytest.raises(SerkitError, match=f"1 utterance without a {column}, the first is f1-happy-1: {remedy}"):

@@ -206,7 +206,18 @@ def test_fewer_public_names_than_before():
     # Classes: what they predict is graded, and what they see is heard.
     new |= {
         f"grading.{name}"
-        for name in ("Key", "read_key", "key_of", "divided", "read_predictions", "submissions", "ranking", "hand_out")
+        for name in (
+            "Key",
+            "read_key",
+            "key_of",
+            "divided",
+            "read_predictions",
+            "submissions",
+            "ranking",
+            "hand_out",
+            "plain",
+            "least_speakers",
+        )
     }
     new |= {f"listening.{name}" for name in ("source", "players", "confusion")}
     new |= {f"solutions.{name}" for name in ("of", "without", "changed")}  # of the exercises

@@ -45,7 +45,7 @@ READERS = ("trajectories", "ratings", "words")  # what a loader may have besides
 OR = " or "  # in what a paper needs
 REMEDIES = {  # of what `Corpus.require` misses
     "label": "take a corpus with emotion labels, such as iemocap, or fill the column label of a manifest",
-    "trajectories": "take recola, or describe the recordings and their annotations in a CSV file: continuous",
+    "trajectories": "take recola, labels over time of your own in a CSV file (continuous), or a proxy (serkit proxy)",
     "ratings": "take a corpus with single ratings, such as iemocap or recola",
     "words": "take a corpus with word times, such as iemocap or ami",
 }
@@ -407,7 +407,8 @@ def _require_sound(corpus: Corpus) -> None:
     raise SerkitError(
         f"this copy of {corpus.name} has {len(errors)} error{'s' * (len(errors) != 1)}:\n"
         + "\n".join(lines)
-        + "\nstrict=False loads it anyway; a notebook then leaves out what cannot be read, and says so"
+        + "\nTo load it anyway: --set strict=False, in Python strict=False; a notebook then leaves out what it cannot "
+        "read, and says so"
     )
 
 
