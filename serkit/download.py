@@ -272,10 +272,10 @@ def _needed(items: Iterable[dict], staging: Path) -> int:
     """Bytes that are still needed, as far as sizes are known: an archive stands beside what it becomes for a while."""
     total = 0
     for item in items:
-        size = item.get("size", 0)
+        size = item.get("size") or 0
         there = staging / _title(item)
         have = max((path.stat().st_size for path in (there, Path(f"{there}.part")) if path.is_file()), default=0)
-        total += max(size - have, 0) + (item.get("unpacked", size) if item.get("unpack") else 0)
+        total += max(size - have, 0) + ((item.get("unpacked") or size) if item.get("unpack") else 0)
     return total
 
 

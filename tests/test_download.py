@@ -625,8 +625,13 @@ ITEM = {
 
 
 @pytest.mark.parametrize("name", [name for name in corpora.NAMES if hasattr(corpora.module(name), "DOWNLOADS")])
-def test_what_the_loaders_say_can_be_downloaded(name):
-    for items in corpora.module(name).DOWNLOADS.values():
+def test_what_the_loaders_say_can_be_downloaded(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "_get", lambda *_: pytest.fail("asks for nothing but what is missing"))
+    monkeypatch.setattr(transfer, "require_space", stop)
+    for part, items in corpora.module(name).DOWNLOADS.items():
+        with pytest.raises(KeyboardInterrupt):  # all that comes before the first request
+            download.fetch(name, tmp_path / name, part)
+        assert isinstance(download._needed(items, tmp_path), int)
         assert len({item.get("to", "") for item in items}) == len(items) > 0, "each has its own place"
         assert len({download._title(item) for item in items}) == len(items)
         for item in items:
@@ -634,6 +639,7 @@ def test_what_the_loaders_say_can_be_downloaded(name):
             assert item["address"].startswith("https://")
             assert item.get("to") or item.get("unpack") or item.get("listing")
             kind, _, digits = item.get("checksum", "").partition(":")
+            assert item.get("size", 1) > 0 < item.get("unpacked", 1)
             assert not kind or re.fullmatch(rf"[0-9a-f]{{{DIGITS[kind]}}}", digits)
             assert bool(item.get("whose")) == bool(kind or item.get("listing")), "whose checksum it is"
 
