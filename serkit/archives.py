@@ -26,6 +26,10 @@ DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, l
 DAMAGED += (NotImplementedError, RuntimeError)  # of zipfile: a way of packing that it does not know
 
 
+class BadArchive(SerkitError):  # noqa: N818 (as the errors of others are said)
+    """An archive that is none, is damaged or is refused: it is of no use to keep it."""
+
+
 class _Member(NamedTuple):
     """A file of an archive.
 
@@ -53,8 +57,8 @@ def unpack(archive: Path, folder: Path, limit: int, strip: str = "", drop: Itera
         drop: folders (below `strip`, where it is given, or beside it) that are left out.
 
     Raises:
-        SerkitError: it is no such archive, is damaged, has a member that is refused, becomes more than `limit` or than
-            the disk has room for.
+        BadArchive: it is no such archive, is damaged, has a member that is refused, or becomes more than `limit`.
+        SerkitError: it becomes more than the disk has room for.
     """
     left, dropped = limit, set(drop)
     with files.atomic(folder) as temporary:
@@ -72,7 +76,7 @@ def unpack(archive: Path, folder: Path, limit: int, strip: str = "", drop: Itera
                 if target.stat().st_size != member.size:
                     raise EOFError(f"{member.path} is cut short")
         except (*DAMAGED, NotADirectoryError, IsADirectoryError) as error:
-            raise SerkitError(f"{archive} cannot be unpacked ({error}): it is damaged. Download it again") from error
+            raise BadArchive(f"{archive} cannot be unpacked ({error}): it is damaged. Download it again") from error
 
 
 def git_tree(archive: Path, strip: str = "") -> str:
@@ -88,7 +92,7 @@ def git_tree(archive: Path, strip: str = "") -> str:
         40 hexadecimal digits, as ``git rev-parse COMMIT^{tree}`` prints.
 
     Raises:
-        SerkitError: as `unpack`.
+        BadArchive: as `unpack`.
     """
     root: dict = {}
     try:
@@ -102,7 +106,7 @@ def git_tree(archive: Path, strip: str = "") -> str:
                 folder = folder.setdefault(part, {})
             folder[member.path.name] = (b"100755" if member.executable else b"100644", blob.digest())
     except DAMAGED as error:
-        raise SerkitError(f"{archive} cannot be read ({error}): it is damaged. Download it again") from error
+        raise BadArchive(f"{archive} cannot be read ({error}): it is damaged. Download it again") from error
     return _tree(root).hex()
 
 
@@ -123,7 +127,7 @@ def _members(archive: Path, strip: str, drop: set[str]) -> Iterator[_Member]:
     elif tarfile.is_tarfile(archive):
         found = _of_tar(archive)
     else:
-        raise SerkitError(f"{archive} is neither a zip nor a tar archive: the host sent something else; see its page")
+        raise BadArchive(f"{archive} is neither a zip nor a tar archive: the host sent something else; see its page")
     for name, is_file, is_folder, executable, size, opened in found:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:
@@ -161,5 +165,5 @@ def _of_tar(archive: Path) -> Iterator[tuple]:
             pass
 
 
-def _refusal(archive: Path, why: str) -> SerkitError:
-    return SerkitError(f"{archive} is not unpacked: {why}. Nothing of it was kept; tell the host, and do not use it")
+def _refusal(archive: Path, why: str) -> BadArchive:
+    return BadArchive(f"{archive} is not unpacked: {why}. Nothing of it was kept; tell the host, and do not use it")

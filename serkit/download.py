@@ -136,18 +136,21 @@ def _get(item: dict, directory: Path, record: dict) -> dict:
 
 
 def _unpack(item: dict, path: Path, tree: Path) -> None:
-    """Unpack an archive, unless an interrupted download has done so."""
+    """Unpack an archive, unless an interrupted download has done so; a bad one is removed."""
     if tree.is_dir():
         return
     strip, (kind, _, promised) = item.get("strip", ""), item.get("checksum", "").partition(":")
-    if kind == "git-tree" and (found := archives.git_tree(path, strip)) != promised:
-        path.unlink()
-        raise SerkitError(
-            f"{item['address']}: what was received is the git tree {found} instead of {promised}, and is removed. "
-            "Start the same command again; if it fails again, the host has something else by now: see its page"
-        )
-    limit = item.get("unpacked") or EXPANSION * path.stat().st_size
-    archives.unpack(path, tree, limit, strip, item.get("drop", ()))
+    try:
+        if kind == "git-tree" and (found := archives.git_tree(path, strip)) != promised:
+            raise archives.BadArchive(
+                f"{item['address']}: what was received is the git tree {found} instead of {promised}, and is removed. "
+                "Start the same command again; if it fails again, the host has something else by now: see its page"
+            )
+        limit = item.get("unpacked") or EXPANSION * path.stat().st_size
+        archives.unpack(path, tree, limit, strip, item.get("drop", ()))
+    except archives.BadArchive:
+        path.unlink()  # the same command fetches it again
+        raise
 
 
 def _replace_pointers(tree: Path, address: str, folder: Path) -> int:

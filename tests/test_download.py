@@ -575,6 +575,34 @@ def test_a_git_repository_with_pointers_to_its_recordings(server, tmp_path, monk
         download.fetch("ravdess", tmp_path / "other")
 
 
+@pytest.mark.parametrize("kind", ["git-tree", ""])
+@pytest.mark.parametrize("bad", ["login page", "cut short", "another"])
+def test_a_bad_answer_is_not_kept(server, tmp_path, monkeypatch, bad, kind):
+    """Nothing tells it from a whole archive but that it cannot be unpacked."""
+    path = zipped([("Repo-1/a.wav", b"a" * 5000)], tmp_path / "repo.zip")
+    good = path.read_bytes()
+    tree = archives.git_tree(path, "Repo-1")
+    other = zipped([("Repo-2/a.wav", b"b")], tmp_path / "other.zip").read_bytes()
+    first = {"login page": b"<html>please log in</html>", "cut short": good[:80], "another": other}[bad]
+    item = {"address": server.at("/1.zip", first, length=False), "unpack": True, "strip": "Repo-1"}
+    item |= {"checksum": f"git-tree:{tree}", "whose": "git"} if kind else {}
+    monkeypatch.setattr(ravdess, "DOWNLOADS", {"all": (item,)})
+    with pytest.raises(SerkitError, match=r"neither a zip nor a tar|not in Repo-1"):
+        download.fetch("ravdess", tmp_path / "out")
+    server.at("/1.zip", good)
+    assert (download.fetch("ravdess", tmp_path / "out")[0] / "a.wav").read_bytes() == b"a" * 5000
+
+
+def test_an_archive_that_the_disk_has_no_room_for_is_kept(small, server, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer.shutil, "disk_usage", lambda _: shutil_usage(free=1))
+        patch.setattr(transfer, "require_space", lambda *_: None)
+        with pytest.raises(SerkitError, match=r"unpacking speech\.zip needs"):
+            download.fetch("ravdess", tmp_path / "ravdess")
+    download.fetch("ravdess", tmp_path / "ravdess")
+    assert len(server.asked) == 1
+
+
 def test_a_list_of_files_with_checksums(server, tmp_path, monkeypatch):
     """As a Dataverse gives it."""
     listed = []
