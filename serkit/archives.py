@@ -26,10 +26,6 @@ DAMAGED = (zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, l
 DAMAGED += (NotImplementedError, RuntimeError)  # of zipfile: a way of packing that it does not know
 
 
-class BadArchive(SerkitError):  # noqa: N818 (as the errors of others are said)
-    """An archive that is none, is damaged or is refused: it is of no use to keep it."""
-
-
 class _Member(NamedTuple):
     """A file of an archive.
 
@@ -57,8 +53,8 @@ def unpack(archive: Path, folder: Path, limit: int, strip: str = "", drop: Itera
         drop: folders (below `strip`, where it is given, or beside it) that are left out.
 
     Raises:
-        BadArchive: it is no such archive, is damaged, has a member that is refused, or becomes more than `limit`.
-        SerkitError: it becomes more than the disk has room for.
+        SerkitError: it is no such archive, is damaged, has a member that is refused, becomes more than `limit` or than
+            the disk has room for.
     """
     left, dropped = limit, set(drop)
     with files.atomic(folder) as temporary:
@@ -75,8 +71,8 @@ def unpack(archive: Path, folder: Path, limit: int, strip: str = "", drop: Itera
                     shutil.copyfileobj(source, stream, BLOCK)  # neither kind gives more than it has announced
                 if target.stat().st_size != member.size:
                     raise EOFError(f"{member.path} is cut short")
-        except (*DAMAGED, NotADirectoryError, IsADirectoryError) as error:
-            raise BadArchive(f"{archive} cannot be unpacked ({error}): it is damaged. Download it again") from error
+        except (*DAMAGED, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            raise SerkitError(f"{archive} cannot be unpacked ({error}): it is damaged. Download it again") from error
 
 
 def git_tree(archive: Path, strip: str = "") -> str:
@@ -92,7 +88,7 @@ def git_tree(archive: Path, strip: str = "") -> str:
         40 hexadecimal digits, as ``git rev-parse COMMIT^{tree}`` prints.
 
     Raises:
-        BadArchive: as `unpack`.
+        SerkitError: as `unpack`.
     """
     root: dict = {}
     try:
@@ -104,9 +100,13 @@ def git_tree(archive: Path, strip: str = "") -> str:
             folder = root
             for part in member.path.parts[:-1]:
                 folder = folder.setdefault(part, {})
+                if not isinstance(folder, dict):
+                    raise EOFError(f"{member.path} lies below a file")
+            if isinstance(folder.get(member.path.name), dict):
+                raise EOFError(f"{member.path} is a folder, too")
             folder[member.path.name] = (b"100755" if member.executable else b"100644", blob.digest())
     except DAMAGED as error:
-        raise BadArchive(f"{archive} cannot be read ({error}): it is damaged. Download it again") from error
+        raise SerkitError(f"{archive} cannot be read ({error}): it is damaged. Download it again") from error
     return _tree(root).hex()
 
 
@@ -127,7 +127,7 @@ def _members(archive: Path, strip: str, drop: set[str]) -> Iterator[_Member]:
     elif tarfile.is_tarfile(archive):
         found = _of_tar(archive)
     else:
-        raise BadArchive(f"{archive} is neither a zip nor a tar archive: the host sent something else; see its page")
+        raise SerkitError(f"{archive} is neither a zip nor a tar archive: the host sent something else; see its page")
     for name, is_file, is_folder, executable, size, opened in found:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or "\0" in name:
@@ -165,5 +165,5 @@ def _of_tar(archive: Path) -> Iterator[tuple]:
             pass
 
 
-def _refusal(archive: Path, why: str) -> BadArchive:
-    return BadArchive(f"{archive} is not unpacked: {why}. Nothing of it was kept; tell the host, and do not use it")
+def _refusal(archive: Path, why: str) -> SerkitError:
+    return SerkitError(f"{archive} is not unpacked: {why}. Nothing of it was kept; tell the host, and do not use it")

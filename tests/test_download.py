@@ -1,5 +1,7 @@
 """serkit.download, transfer and archives, against a server of our own that misbehaves. No network."""
 
+import errno
+import functools
 import hashlib
 import io
 import json
@@ -487,6 +489,44 @@ def test_a_disk_that_is_too_small_for_a_corpus(small, server, tmp_path, monkeypa
     with pytest.raises(SerkitError, match="the download of ravdess needs "):
         download.fetch("ravdess", tmp_path / "ravdess")
     assert not server.asked
+
+
+def test_a_place_where_no_folder_can_be(small, server, tmp_path, monkeypatch):
+    """It is said before anything is fetched."""
+    (tmp_path / "file").touch()
+    for place, message in (("file/ravdess", "file is no folder; name"), ("file", "is a file: name a folder")):
+        with pytest.raises(SerkitError, match=message):
+            download.fetch("ravdess", tmp_path / place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download.Path, "is_mount", lambda _: True)
+        with pytest.raises(SerkitError, match="disk is a mount point, .*: name a folder within it"):
+            download.fetch("ravdess", tmp_path / "disk")
+    assert not server.asked
+    monkeypatch.setattr(download, "_move", functools.partial(moved_by, busy))
+    with pytest.raises(
+        SerkitError, match=r"ravdess cannot be replaced by what was downloaded \(.*busy\): name another"
+    ):
+        download.fetch("ravdess", tmp_path / "ravdess")
+
+
+def busy(*_):
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+
+def moved_by(replace, path, target, real=download._move):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download.Path, "replace", replace)
+        real(path, target)
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a")])
+def test_a_member_that_is_a_file_and_a_folder(tmp_path, pack, names):
+    path = pack([(name, b"x") for name in names], tmp_path / "archive")
+    with pytest.raises(SerkitError, match="it is damaged"):
+        archives.unpack(path, tmp_path / "out", 100)
+    with pytest.raises(SerkitError, match="it is damaged"):
+        archives.git_tree(path)
 
 
 @pytest.mark.parametrize(
