@@ -94,8 +94,7 @@ def _mix(meeting: str) -> dict:
     path = f"amicorpus/{meeting}/audio/{meeting}.{MIX}.wav"
     size, checksum = _FOUND.get(meeting, (None, ""))
     found = {"checksum": f"sha256:{checksum}", "whose": _WHOSE} if checksum else {}
-    found |= {"size": size} if size else {}
-    return {"address": f"{SERVER}/AMICorpusMirror/{path}", "to": path} | found
+    return {"address": f"{SERVER}/AMICorpusMirror/{path}", "to": path} | found | ({"size": size} if size else {})
 
 
 DOWNLOADS = {
