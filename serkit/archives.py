@@ -71,7 +71,7 @@ def unpack(archive: Path, folder: Path, limit: int, strip: str = "", drop: Itera
                     shutil.copyfileobj(source, stream, BLOCK)  # neither kind gives more than it has announced
                 if target.stat().st_size != member.size:
                     raise EOFError(f"{member.path} is cut short")
-        except (*DAMAGED, NotADirectoryError, IsADirectoryError) as error:
+        except (*DAMAGED, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
             raise SerkitError(f"{archive} cannot be unpacked ({error}): it is damaged. Download it again") from error
 
 
@@ -100,6 +100,10 @@ def git_tree(archive: Path, strip: str = "") -> str:
             folder = root
             for part in member.path.parts[:-1]:
                 folder = folder.setdefault(part, {})
+                if not isinstance(folder, dict):
+                    raise EOFError(f"{member.path} lies below a file")
+            if isinstance(folder.get(member.path.name), dict):
+                raise EOFError(f"{member.path} is a folder, too")
             folder[member.path.name] = (b"100755" if member.executable else b"100644", blob.digest())
     except DAMAGED as error:
         raise SerkitError(f"{archive} cannot be read ({error}): it is damaged. Download it again") from error

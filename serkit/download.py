@@ -67,6 +67,7 @@ def fetch(
     source = module(one_of(name, NAMES, "corpus"))
     items = _items(name, part)
     directory = place(name, directory)
+    _require_place(directory)
     say(f"{source.TITLE}\nlicence: {source.LICENCE}")
     with files.locked(directory):
         record = _read_record(name, directory)
@@ -96,6 +97,29 @@ def _items(name: str, part: str) -> list[dict]:
     return list(parts[one_of(part, parts, f"part of {name}") if part else next(iter(parts))])
 
 
+def _require_place(directory: Path) -> None:
+    """Refuse what could not become the folder: a file, and what the system does not let anybody rename."""
+    if directory.exists() and not directory.is_dir():
+        raise SerkitError(f"{directory} is a file: name a folder")
+    if directory.is_mount() and not (directory / RECORD).is_file():
+        raise SerkitError(
+            f"{directory} is a mount point, which what is downloaded cannot replace: name a folder within it, "
+            f"such as {directory / 'corpus'}"
+        )
+
+
+def _move(path: Path, target: Path) -> None:
+    """Put what is whole into its place."""
+    files.make_folder(target.parent)
+    try:
+        path.replace(target)
+    except OSError as error:
+        raise SerkitError(
+            f"{target} cannot be replaced by what was downloaded ({error.strerror}): name another folder. "
+            f"What has arrived is kept in {path.parent}"
+        ) from error
+
+
 def _get(item: dict, directory: Path, record: dict) -> dict:
     """Fetch an item, put it into its place and record it; returns what is recorded."""
     staging, target = _staging(directory), directory / item.get("to", "")
@@ -114,8 +138,7 @@ def _get(item: dict, directory: Path, record: dict) -> dict:
         if not item.get("unpack"):
             entry["files"] = [["", entry["bytes"]]]
             _record(entry, record)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            path.replace(target)
+            _move(path, target)
             files.write_json(directory / RECORD, record)
             return entry
         tree = staging / f"{path.name}.unpacked"
@@ -128,26 +151,29 @@ def _get(item: dict, directory: Path, record: dict) -> dict:
     _record(entry, record)
     if target == directory:  # its record comes with it
         files.write_json(tree / RECORD, record)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    tree.replace(target)
+    _move(tree, target)
     if target != directory:
         files.write_json(directory / RECORD, record)
     return entry
 
 
 def _unpack(item: dict, path: Path, tree: Path) -> None:
-    """Unpack an archive, unless an interrupted download has done so."""
+    """Unpack an archive, unless an interrupted download has done so; a bad one is removed."""
     if tree.is_dir():
         return
     strip, (kind, _, promised) = item.get("strip", ""), item.get("checksum", "").partition(":")
-    if kind == "git-tree" and (found := archives.git_tree(path, strip)) != promised:
-        path.unlink()
-        raise SerkitError(
-            f"{item['address']}: what was received is the git tree {found} instead of {promised}, and is removed. "
-            "Start the same command again; if it fails again, the host has something else by now: see its page"
-        )
-    limit = item.get("unpacked") or EXPANSION * path.stat().st_size
-    archives.unpack(path, tree, limit, strip, item.get("drop", ()))
+    try:
+        if kind == "git-tree" and (found := archives.git_tree(path, strip)) != promised:
+            raise SerkitError(
+                f"{item['address']}: what was received is the git tree {found} instead of {promised}, and is removed. "
+                "Start the same command again; if it fails again, the host has something else by now: see its page"
+            )
+        limit = item.get("unpacked") or EXPANSION * path.stat().st_size
+        archives.unpack(path, tree, limit, strip, item.get("drop", ()))
+    except SerkitError as error:
+        if not files.nothing_can_be_kept(error):
+            path.unlink()  # the same command fetches it again
+        raise
 
 
 def _replace_pointers(tree: Path, address: str, folder: Path) -> int:
@@ -272,10 +298,10 @@ def _needed(items: Iterable[dict], staging: Path) -> int:
     """Bytes that are still needed, as far as sizes are known: an archive stands beside what it becomes for a while."""
     total = 0
     for item in items:
-        size = item.get("size", 0)
+        size = item.get("size") or 0
         there = staging / _title(item)
         have = max((path.stat().st_size for path in (there, Path(f"{there}.part")) if path.is_file()), default=0)
-        total += max(size - have, 0) + (item.get("unpacked", size) if item.get("unpack") else 0)
+        total += max(size - have, 0) + ((item.get("unpacked") or size) if item.get("unpack") else 0)
     return total
 
 

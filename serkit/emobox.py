@@ -133,8 +133,10 @@ def write_manifest(corpus: Corpus, directory: Path | str, path: Path | str) -> t
         another one in the benchmark, for the parameter merge.
 
     Raises:
-        SerkitError: as `read_lists`.
+        SerkitError: there is such a file already; and as `read_lists`.
     """
+    if Path(path).exists():
+        raise SerkitError(f"{path} is there already: name another file, or move it away")
     table, merged = read_lists(corpus, directory)
     column = "fold" if "fold" in table else "partition"
     table = table.assign(note=f"{corpus.title}; divided by lists of EmoBox")

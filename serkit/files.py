@@ -58,7 +58,7 @@ def atomic(path: Path | str, stands: Callable[[Path], bool] = lambda _: False) -
     temporary = path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.tmp")
     try:
         with _plainly(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path.parent)
             _sweep(path.parent)
             yield temporary
             _put(temporary, path, stands)
@@ -90,7 +90,7 @@ def locked(path: Path | str, wait: bool = True) -> Iterator[bool]:
     # Where the file system has no such locks, one of another kind would outlive its holder.
     lock = FileLock(path.with_name(f".{path.name}.lock"), fallback_to_soft=False)
     with _plainly(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
         try:
             lock.acquire(timeout=PATIENCE if wait else 0)
         except Timeout:
@@ -117,10 +117,23 @@ def make_folder(path: Path | str) -> None:
     """Make a folder, with those above it, where there is none.
 
     Raises:
-        SerkitError: the disk is full, or nothing may be written there.
+        SerkitError: the disk is full, nothing may be written there, or there is a file where a folder would be.
     """
     with _plainly(Path(path)):
-        Path(path).mkdir(parents=True, exist_ok=True)
+        _make(Path(path))
+
+
+def _make(folder: Path) -> None:
+    """Make a folder with those above it.
+
+    Raises:
+        SerkitError: there is a file where a folder would be.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        there = next((one for one in (folder, *folder.parents) if one.exists() and not one.is_dir()), folder)
+        raise SerkitError(f"{folder} cannot be made: {there} is no folder; name another place") from error
 
 
 @contextmanager

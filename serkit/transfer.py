@@ -5,6 +5,8 @@ request, RFC 9110, 14). A server that knows nothing of ranges, or whose file is 
 anew. Size and checksum are compared before the file gets its name; pooch does the latter.
 """
 
+import errno
+import os
 import re
 import shutil
 import sys
@@ -89,7 +91,7 @@ def require_space(folder: Path, needed: int, what: str) -> None:
         raise SerkitError(
             f"{what} needs {shown_size(needed)}, and the disk of {there} has {shown_size(free)} left: free some, or "
             "name a folder on another disk"
-        )
+        ) from OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def shown_size(count: float) -> str:

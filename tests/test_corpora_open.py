@@ -331,7 +331,16 @@ def test_the_folder_above_and_the_folder_of_recordings(twin, tmp_path):
         pytest.skip("has tests of its own")
     above = tmp_path / "data"
     shutil.copytree(root, above / "open" / "copy")
-    with pytest.raises(SerkitError, match=r"no recording of this corpus in .*data, but some in .*copy.*: give that"):
+    for given in (above, above / "open"):
+        with pytest.raises(SerkitError, match=r"no recording of this corpus in .*, but some in ") as raised:
+            corpora.load(name, given)
+        said = str(raised.value)
+        assert "further in" not in said, "one hint"
+        named = said.partition("but some in ")[2].partition(": give that folder")[0]
+        assert named == str(above / "open" / "copy")
+        assert corpora.load(name, named).miniature
+    shutil.copytree(root, above / "open" / "second")
+    with pytest.raises(SerkitError, match=r"but some in .*open.copy: give that folder"):
         corpora.load(name, above)
     if name == "tess":  # one of its folders is not the corpus
         return

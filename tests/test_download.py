@@ -1,5 +1,7 @@
 """serkit.download, transfer and archives, against a server of our own that misbehaves. No network."""
 
+import errno
+import functools
 import hashlib
 import io
 import json
@@ -489,6 +491,42 @@ def test_a_disk_that_is_too_small_for_a_corpus(small, server, tmp_path, monkeypa
     assert not server.asked
 
 
+def test_a_place_where_no_folder_can_be(small, server, tmp_path, monkeypatch):
+    """It is said before anything is fetched."""
+    (tmp_path / "file").touch()
+    for place, message in (("file/ravdess", "file is no folder; name"), ("file", "is a file: name a folder")):
+        with pytest.raises(SerkitError, match=message):
+            download.fetch("ravdess", tmp_path / place)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download.Path, "is_mount", lambda _: True)
+        with pytest.raises(SerkitError, match=r"disk is a mount point, .*: name a folder within it"):
+            download.fetch("ravdess", tmp_path / "disk")
+    assert not server.asked
+    monkeypatch.setattr(download, "_move", functools.partial(moved_by, busy))
+    with pytest.raises(SerkitError, match=r"ravdess cannot be replaced by what was downloaded \(.*busy\): name"):
+        download.fetch("ravdess", tmp_path / "ravdess")
+
+
+def busy(*_):
+    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+
+def moved_by(replace, path, target, real=download._move):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(download.Path, "replace", replace)
+        real(path, target)
+
+
+@pytest.mark.parametrize("pack", [zipped, tarred])
+@pytest.mark.parametrize("names", [("a", "a/b"), ("a/b", "a")])
+def test_a_member_that_is_a_file_and_a_folder(tmp_path, pack, names):
+    path = pack([(name, b"x") for name in names], tmp_path / "archive")
+    with pytest.raises(SerkitError, match="it is damaged"):
+        archives.unpack(path, tmp_path / "out", 100)
+    with pytest.raises(SerkitError, match="it is damaged"):
+        archives.git_tree(path)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -575,6 +613,34 @@ def test_a_git_repository_with_pointers_to_its_recordings(server, tmp_path, monk
         download.fetch("ravdess", tmp_path / "other")
 
 
+@pytest.mark.parametrize("kind", ["git-tree", ""])
+@pytest.mark.parametrize("bad", ["login page", "cut short", "another"])
+def test_a_bad_answer_is_not_kept(server, tmp_path, monkeypatch, bad, kind):
+    """Nothing tells it from a whole archive but that it cannot be unpacked."""
+    path = zipped([("Repo-1/a.wav", b"a" * 5000)], tmp_path / "repo.zip")
+    good = path.read_bytes()
+    tree = archives.git_tree(path, "Repo-1")
+    other = zipped([("Repo-2/a.wav", b"b")], tmp_path / "other.zip").read_bytes()
+    first = {"login page": b"<html>please log in</html>", "cut short": good[:80], "another": other}[bad]
+    item = {"address": server.at("/1.zip", first, length=False), "unpack": True, "strip": "Repo-1"}
+    item |= {"checksum": f"git-tree:{tree}", "whose": "git"} if kind else {}
+    monkeypatch.setattr(ravdess, "DOWNLOADS", {"all": (item,)})
+    with pytest.raises(SerkitError, match=r"neither a zip nor a tar|not in Repo-1"):
+        download.fetch("ravdess", tmp_path / "out")
+    server.at("/1.zip", good)
+    assert (download.fetch("ravdess", tmp_path / "out")[0] / "a.wav").read_bytes() == b"a" * 5000
+
+
+def test_an_archive_that_the_disk_has_no_room_for_is_kept(small, server, tmp_path):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(transfer.shutil, "disk_usage", lambda _: shutil_usage(free=1))
+        patch.setattr(transfer, "require_space", lambda *_: None)
+        with pytest.raises(SerkitError, match=r"unpacking speech\.zip needs"):
+            download.fetch("ravdess", tmp_path / "ravdess")
+    download.fetch("ravdess", tmp_path / "ravdess")
+    assert len(server.asked) == 1
+
+
 def test_a_list_of_files_with_checksums(server, tmp_path, monkeypatch):
     """As a Dataverse gives it."""
     listed = []
@@ -625,8 +691,13 @@ ITEM = {
 
 
 @pytest.mark.parametrize("name", [name for name in corpora.NAMES if hasattr(corpora.module(name), "DOWNLOADS")])
-def test_what_the_loaders_say_can_be_downloaded(name):
-    for items in corpora.module(name).DOWNLOADS.values():
+def test_what_the_loaders_say_can_be_downloaded(name, tmp_path, monkeypatch):
+    monkeypatch.setattr(download, "_get", lambda *_: pytest.fail("asks for nothing but what is missing"))
+    monkeypatch.setattr(transfer, "require_space", stop)
+    for part, items in corpora.module(name).DOWNLOADS.items():
+        with pytest.raises(KeyboardInterrupt):  # all that comes before the first request
+            download.fetch(name, tmp_path / name, part)
+        assert isinstance(download._needed(items, tmp_path), int)
         assert len({item.get("to", "") for item in items}) == len(items) > 0, "each has its own place"
         assert len({download._title(item) for item in items}) == len(items)
         for item in items:
@@ -634,6 +705,7 @@ def test_what_the_loaders_say_can_be_downloaded(name):
             assert item["address"].startswith("https://")
             assert item.get("to") or item.get("unpack") or item.get("listing")
             kind, _, digits = item.get("checksum", "").partition(":")
+            assert item.get("size", 1) > 0 < item.get("unpacked", 1)
             assert not kind or re.fullmatch(rf"[0-9a-f]{{{DIGITS[kind]}}}", digits)
             assert bool(item.get("whose")) == bool(kind or item.get("listing")), "whose checksum it is"
 

@@ -91,9 +91,23 @@ def test_the_command_goes_both_ways(iemocap_miniature, tmp_path):
     result = run(main, ["emobox", "iemocap", str(iemocap_miniature), str(csv), "--import", str(tmp_path / "lists")])
     assert result.exit_code == 0, result.output
     assert f"li2018 --corpus manifest={csv} --set split=folds --set style= --set merge=excited=happy" in result.output
-    result = run(main, ["emobox", "iemocap", str(iemocap_miniature), str(csv), "--import", str(tmp_path / "none")])
+    result = run(main, ["emobox", "iemocap", str(iemocap_miniature), str(csv), "--import", str(tmp_path / "lists")])
+    assert f"{csv} is there already: name another file, or move it away" in result.output
+    other = tmp_path / "other.csv"
+    result = run(main, ["emobox", "iemocap", str(iemocap_miniature), str(other), "--import", str(tmp_path / "none")])
     assert result.exit_code == 1
     assert "none: 0 lists <corpus>_train_fold_1.jsonl and such, and 0 files label_map.json" in result.output
+
+
+def test_what_is_there_is_not_written_over(speech, written, tmp_path):
+    mine = tmp_path / "mine.csv"
+    mine.write_text("mine")
+    for path in (mine, tmp_path):
+        with pytest.raises(SerkitError, match=f"{path} is there already: name another file"):
+            emobox.write_manifest(speech, written[0], path)
+    with pytest.raises(SerkitError, match=r"mine\.csv is no folder; name another place"):
+        emobox.write_lists(speech, mine)
+    assert mine.read_text() == "mine"
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ from types import ModuleType
 
 import pandas as pd
 
-from serkit.corpora import miniatures
+from serkit.corpora import miniatures, named_files
 from serkit.corpora.checks import LEVELS, Problem, audio_problems, header, in_threads, listing
 from serkit.corpora.loaders import NAMES, module
 from serkit.corpora.table import COLUMNS, LABELS, MARKER, RATING_COLUMNS, WORD_COLUMNS
@@ -329,7 +329,7 @@ def load(name: str, root: Path | str, strict: bool = True) -> Corpus:
     try:
         root, utterances, problems = source.read(root)
     except SerkitError as error:
-        if inside := _further_in(source, root):
+        if named_files.GIVE not in str(error) and (inside := _further_in(source, root)):
             raise SerkitError(f"{error}\nIt seems to be further in: give {inside}") from error
         raise
     expected = None if marker is None else marker["expected"]

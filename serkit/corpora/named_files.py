@@ -21,6 +21,7 @@ AUDIO = (".wav", ".flac")
 ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".rar", ".7z")
 DEPTH = 4  # folders below the root that are searched for recordings, to say where they are
 NAMED = 3  # missing files that a message names
+GIVE = "give that folder"
 UNPACK = "unpack the archive again, or copy the files again; strict=False loads what is there"
 
 
@@ -42,13 +43,20 @@ def find(root: Path, inside: Iterable[str], grammar: re.Pattern[str], how_to_get
             further down that has recordings, or an archive that has not been unpacked.
     """
     require_folder(root, how_to_get)
+    inside = tuple(inside)
+    if found := _find(root, inside, grammar):
+        return found
+    raise SerkitError(f"no recording of this corpus in {root}{_instead(root, inside, grammar)}\n{how_to_get}")
+
+
+def _find(root: Path, inside: tuple[str, ...], grammar: re.Pattern[str]) -> tuple[Path, list[Path]] | None:
     for name in ("", *inside):
         place = root / name if name != "*" else root
         found = listing(place, "*/*" if name == "*" else "*")
         files = [path for path in found if path.is_file() and path.name != MARKER]
         if any(_is_recording(path.name, grammar) for path in files):
             return place, files
-    raise SerkitError(f"no recording of this corpus in {root}{_instead(root, grammar)}\n{how_to_get}")
+    return None
 
 
 def _is_recording(name: str, grammar: re.Pattern[str]) -> bool:
@@ -56,17 +64,32 @@ def _is_recording(name: str, grammar: re.Pattern[str]) -> bool:
     return suffix.lower() in AUDIO and not name.startswith(".") and grammar.fullmatch(stem) is not None
 
 
-def _instead(root: Path, grammar: re.Pattern[str]) -> str:
+def _instead(root: Path, inside: tuple[str, ...], grammar: re.Pattern[str]) -> str:
     """What is there instead: recordings further down, an archive, or audio files of other names."""
-    others = []
+    others, folders = [], []
     for folder, below, names in os.walk(root):
         below[:] = sorted(below) if len(Path(folder).relative_to(root).parts) < DEPTH else []
         if any(_is_recording(name, grammar) for name in names):
-            return f", but some in {folder}: give that folder"
+            folders.append(Path(folder))
         others += [name for name in sorted(names) if Path(name).suffix.lower() in AUDIO and not name.startswith(".")]
+    if folders:
+        return f", but some in {_root_of(folders, root, inside, grammar)}: {GIVE}"
     if archives := [path.name for path in listing(root) if path.suffix.lower() in ARCHIVES]:
         return f"; unpack {archives[0]} and give the folder that comes of it"
     return f"; it has other names, such as {others[0]}" if others else ""
+
+
+def _root_of(folders: list[Path], root: Path, inside: tuple[str, ...], grammar: re.Pattern[str]) -> Path:
+    """The folder to give for a copy with recordings in these folders; of several copies that of the first."""
+    common = Path(os.path.commonpath(folders))
+    if not _find(common, inside, grammar):  # copies beside one another
+        beside = sum(folder.parent == folders[0].parent for folder in folders) > 1
+        common = folders[0].parent if "*" in inside and beside else folders[0]
+    for place in (common, *common.parents):
+        if place.is_relative_to(root) and (place / MARKER).is_file():
+            return place
+    above = (common.parents[len(Path(name).parts) - 1] for name in inside if name != "*" and common.match(name))
+    return next((place for place in above if place.is_relative_to(root) and place != root), common)
 
 
 def rows_of(paths: Iterable[Path], parse: Callable[[str], dict[str, Any] | None]) -> tuple[list[dict], list[Problem]]:

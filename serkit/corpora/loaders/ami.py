@@ -93,8 +93,8 @@ def _mix(meeting: str) -> dict:
     """The mix of a meeting's headsets, as an item of `DOWNLOADS`."""
     path = f"amicorpus/{meeting}/audio/{meeting}.{MIX}.wav"
     size, checksum = _FOUND.get(meeting, (None, ""))
-    found = {"size": size, "checksum": f"sha256:{checksum}", "whose": _WHOSE} if checksum else {}
-    return {"address": f"{SERVER}/AMICorpusMirror/{path}", "to": path} | found
+    found = {"checksum": f"sha256:{checksum}", "whose": _WHOSE} if checksum else {}
+    return {"address": f"{SERVER}/AMICorpusMirror/{path}", "to": path} | found | ({"size": size} if size else {})
 
 
 DOWNLOADS = {
