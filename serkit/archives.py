@@ -14,7 +14,7 @@ import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import IO, NamedTuple
 
 from serkit import files
@@ -130,7 +130,7 @@ def _members(archive: Path, strip: str, drop: set[str]) -> Iterator[_Member]:
         raise SerkitError(f"{archive} is neither a zip nor a tar archive: the host sent something else; see its page")
     for name, is_file, is_folder, executable, size, opened in found:
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or "\0" in name:
+        if path.is_absolute() or PureWindowsPath(name).drive or ".." in path.parts or "\0" in name:
             raise _refusal(archive, f"its member {name!r} would lie outside the folder")
         if not (is_file or is_folder):
             raise _refusal(
@@ -151,9 +151,11 @@ def _of_zip(archive: Path) -> Iterator[tuple]:
         for info in opened.infolist():
             mode = info.external_attr >> 16
             kind, encrypted = stat.S_IFMT(mode), info.flag_bits & 1
-            is_file = kind in (0, stat.S_IFREG) and not info.is_dir() and not encrypted
-            is_folder = info.is_dir() and kind in (0, stat.S_IFDIR)
-            yield info.filename, is_file, is_folder, bool(mode & 0o100), info.file_size, lambda i=info: opened.open(i)
+            name = info.filename.replace("\\", "/")  # as some programs for Windows write it
+            ends = info.is_dir() or (name.endswith("/") and not info.file_size)
+            is_file = kind in (0, stat.S_IFREG) and not ends and not encrypted
+            is_folder = ends and kind in (0, stat.S_IFDIR)
+            yield name, is_file, is_folder, bool(mode & 0o100), info.file_size, lambda i=info: opened.open(i)
 
 
 def _of_tar(archive: Path) -> Iterator[tuple]:

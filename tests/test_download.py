@@ -321,6 +321,15 @@ def test_an_archive_is_unpacked(tmp_path, pack):
     assert not (tmp_path / "other").exists()
 
 
+def test_a_zip_of_windows(tmp_path):
+    path = zipped([("top\\wav\\", b"", 0), ("top\\wav\\x.wav", b"x"), ("top\\no\\y", b"y")], tmp_path / "a.zip")
+    archives.unpack(path, tmp_path / "out", 100, strip="top", drop=("no",))
+    assert [one.relative_to(tmp_path / "out").as_posix() for one in sorted((tmp_path / "out").rglob("*"))] == [
+        "wav",
+        "wav/x.wav",
+    ]
+
+
 LINK = stat.S_IFLNK | 0o777
 MALICIOUS = [
     (zipped, [("../out.txt", b"x")], "would lie outside"),
@@ -330,6 +339,10 @@ MALICIOUS = [
     (zipped, [("a", b"", stat.S_IFIFO | 0o644)], "'a' is no plain file or folder"),
     (zipped, [("bomb", bytes(10**6))], "it becomes more than 20.0 kB"),
     (zipped, [(f"{number}", bytes(5000)) for number in range(5)], "it becomes more than 20.0 kB"),
+    (zipped, [("..\\out.txt", b"x")], "would lie outside"),
+    (zipped, [("a\\..\\..\\out.txt", b"x")], "would lie outside"),
+    (zipped, [("\\out.txt", b"x")], "would lie outside"),
+    (zipped, [("C:\\out.txt", b"x")], "would lie outside"),
     (tarred, [("../out.txt", b"x")], "would lie outside"),
     (tarred, [("/tmp/out.txt", b"x")], "would lie outside"),
     (tarred, [("a", {"type": tarfile.SYMTYPE, "linkname": ".."}), ("a/out.txt", b"x")], "'a' is no plain file"),
