@@ -393,7 +393,7 @@ def test_the_page_goes_where_it_is_told(tree, tmp_path):
     (tmp_path / "file").touch()
     result = report(tree, "--out", tmp_path / "file" / "page.html")
     assert result.exit_code == 1
-    assert "cannot be written" in result.output
+    assert "is no folder; name another place" in result.output
 
 
 def test_the_paper_ready_csv_has_every_measured_number(six):
