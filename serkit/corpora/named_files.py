@@ -22,7 +22,7 @@ ARCHIVES = (".zip", ".gz", ".tgz", ".tar", ".rar", ".7z")
 DEPTH = 4  # folders below the root that are searched for recordings, to say where they are
 NAMED = 3  # missing files that a message names
 GIVE = "give that folder"
-UNPACK = "unpack the archive again, or copy the files again; strict=False loads what is there"
+UNPACK = "unpack the archive again, or copy the files again; --set strict=False loads what is there"
 
 
 def find(root: Path, inside: Iterable[str], grammar: re.Pattern[str], how_to_get: str) -> tuple[Path, list[Path]]:
