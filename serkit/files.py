@@ -16,6 +16,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pandas as pd
@@ -36,6 +37,23 @@ def cache_dir() -> Path:
         return Path(given)
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "serkit"
+
+
+def nbformat() -> ModuleType:
+    """The library nbformat, for notebooks' files: loaded without two seconds of work that nobody asks for.
+
+    It checks notebooks with jsonschema, which would build grammars of IRIs wherever rfc3987_syntax is installed, as it
+    is beside JupyterLab; no notebook's schema has an IRI.
+    """
+    if "nbformat" not in sys.modules:
+        absent = {"rfc3987_syntax": None} if "rfc3987_syntax" not in sys.modules else {}
+        sys.modules.update(absent)
+        try:
+            import nbformat  # noqa: F401
+        finally:
+            for name in absent:
+                del sys.modules[name]
+    return sys.modules["nbformat"]
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def copy(directory: Path | str, solved: bool = False) -> list[Path]:
     Raises:
         SerkitError: no folder is named, or one of the notebooks is there already; nothing is copied then.
     """
-    import nbformat
+    nbformat = files.nbformat()
 
     if not str(directory):
         raise SerkitError("no folder is named for the notebooks: '.' is the current one")
@@ -133,7 +133,7 @@ def comments(paper: Paper) -> dict[str, str]:
 
 
 def _parameters_cell(path: Path) -> str:
-    import nbformat
+    nbformat = files.nbformat()
 
     notebook = nbformat.read(path, as_version=4)
     cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
@@ -323,7 +323,7 @@ def execute(
         SerkitError: bad input, here or inside the notebook; or runs failed, and what there is was made without them.
         KeyboardInterrupt: interrupted; finished runs are kept.
     """
-    import nbformat
+    nbformat = files.nbformat()
     import papermill
     from papermill.exceptions import PapermillExecutionError
 
@@ -503,7 +503,7 @@ def _run_studies(
     Raises:
         SerkitError: bad input, here or inside the notebook.
     """
-    import nbformat
+    nbformat = files.nbformat()
     import papermill
 
     with tempfile.TemporaryDirectory() as aside, _kernels(paper.key, variables, None):

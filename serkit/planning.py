@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from serkit import files
 from serkit.errors import SerkitError
 
 if TYPE_CHECKING:
@@ -281,7 +282,7 @@ def run_cells(
         SerkitError: a cell before the first study fails of itself; or a study does.
         KeyboardInterrupt: interrupted.
     """
-    import nbformat
+    nbformat = files.nbformat()
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from serkit import files
 from serkit.errors import SerkitError
 
 TAG = "solution"
@@ -22,7 +23,7 @@ def of(notebook: Any) -> list:
 
 def without(path: Path) -> Any:
     """A notebook of nbformat, read from its file, as students have it and as it is executed."""
-    import nbformat
+    nbformat = files.nbformat()
 
     notebook = nbformat.read(path, as_version=4)
     solved = of(notebook)

@@ -37,7 +37,7 @@ def made_of(notebook: Path, values: dict[str, Any]) -> str:
         notebook: its file; on the solutions in it no result depends.
         values: of its parameters; `root`, and other names that end in ``_root``, are places of corpora.
     """
-    import nbformat
+    nbformat = files.nbformat()
 
     source = Path(serkit.__file__).parent
     keras_settings = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "keras.json"

@@ -1,6 +1,7 @@
 """Files are complete or absent."""
 
 import errno
+import importlib.util
 import os
 import subprocess
 import sys
@@ -180,3 +181,15 @@ def test_cache_folder(monkeypatch, tmp_path):
     monkeypatch.delenv("SERKIT_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert files.cache_dir() == tmp_path / "serkit"
+
+
+def test_nbformat_is_loaded_without_grammars_and_leaves_no_trace():
+    code = (
+        "import sys; from serkit import files; nbformat = files.nbformat(); from rfc3987_syntax import is_valid_syntax"
+    )
+    without = "import sys; from serkit import files; files.nbformat().v4.new_notebook(); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", without], check=True, capture_output=True, text=True).stdout.split()
+    assert "nbformat" in loaded
+    assert not {"rfc3987_syntax", "lark"} & set(loaded)
+    if importlib.util.find_spec("rfc3987_syntax"):
+        subprocess.run([sys.executable, "-c", code], check=True)

@@ -45,6 +45,13 @@ TO_THE_BAR = """() => [...document.querySelectorAll('.jp-Notebook .jp-OutputArea
     .find(one => /BAR/.test(one.innerText))?.scrollIntoView()""".replace("BAR", BAR.replace("/", r"\/"))
 
 
+READY = """() => {
+    const context = window.jupyterapp?.shell.currentWidget?.sessionContext, kernel = context?.session?.kernel;
+    return context?.isReady && kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+BEGUN = """() => [...document.querySelectorAll('.jp-CodeCell .jp-InputPrompt')].some(one => one.innerText !== 'IDLE')"""
+
+
 @pytest.fixture(scope="module")
 def lab(browser, tmp_path_factory):
     """A server of JupyterLab, as a user starts it, where there is a browser for it: its address and its folder."""
@@ -112,14 +119,12 @@ def run_all(browser, address, path):
     )
     try:
         page.goto(f"{address}lab/tree/notebooks/{path.name}?reset")
-        page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=120_000)
+        # The page says "idle" before there is a kernel, and whoever runs a cell then is asked to select one.
+        page.wait_for_function(READY, timeout=120_000)
         before = path.stat().st_mtime_ns
-        for _ in range(20):  # as long as the page is not ready, nothing happens
-            page.get_by_role("menuitem", name="Run", exact=True).click()
-            page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-            page.wait_for_timeout(2000)
-            if {*page.evaluate(ON_THE_PAGE)["prompts"]} != {IDLE}:
-                break
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.wait_for_function(BEGUN.replace("IDLE", IDLE), timeout=120_000)
         seen, end = [], time.monotonic() + SECONDS
         while RUNNING in (found := page.evaluate(ON_THE_PAGE))["prompts"]:
             assert time.monotonic() < end, f"{path.name} has not ended after {SECONDS} s"

@@ -32,7 +32,7 @@ ALLOWED = {
         *("errors", "files", "devices", "solutions"),
     },
     "stamps": {"files", "fingerprints", "solutions", "study"},
-    "solutions": {"errors"},
+    "solutions": {"files", "errors"},
     "report": {"stamps", "study", "papers", "corpora", "statistics", "metrics", "plots", "files", "errors", "audio"},
     "baselines": {"features", "report", "splits", "metrics", "errors"},
     "study": {
@@ -60,7 +60,7 @@ ALLOWED = {
     "checkpoints": {"files", "errors"},
     "cluster": {"devices", "progress", "errors"},
     "verifying": {"planning", "progress", "errors"},
-    "planning": {"corpora", "audio", "errors"},
+    "planning": {"corpora", "audio", "files", "errors"},
     "training": {"checkpoints", "planning", "inspection", "devices", "metrics", "progress", "errors"},
     "adversarial": {"checkpoints", "planning", "metrics", "progress", "errors", "losses", "training"},
     "inspection": {"layers", "errors"},
@@ -221,6 +221,7 @@ def test_fewer_public_names_than_before():
     }
     new |= {f"listening.{name}" for name in ("source", "players", "confusion")}
     new |= {f"solutions.{name}" for name in ("of", "without", "changed")}  # of the exercises
+    new |= {"files.nbformat"}  # without what it loads in vain
     public = [
         f"{name}.{node.name}"
         for name, tree in modules().items()
