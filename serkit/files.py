@@ -46,13 +46,13 @@ def nbformat() -> ModuleType:
     is beside JupyterLab; no notebook's schema has an IRI.
     """
     if "nbformat" not in sys.modules:
-        absent = {"rfc3987_syntax": None} if "rfc3987_syntax" not in sys.modules else {}
-        sys.modules.update(absent)
+        modules: dict = sys.modules
+        before = modules.setdefault("rfc3987_syntax")  # None stands for a module that cannot be loaded
         try:
             import nbformat  # noqa: F401
         finally:
-            for name in absent:
-                del sys.modules[name]
+            if before is None:
+                del modules["rfc3987_syntax"]
     return sys.modules["nbformat"]
 
 
