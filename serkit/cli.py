@@ -758,7 +758,9 @@ def _summary(folder: Path) -> str:
 
     tables = folder / "tables"
     if not (tables / "claims.csv").is_file():
-        return f"{pd.read_csv(tables / 'summary.csv').to_string(index=False, na_rep='')}\nresults: {folder}\n"
+        table = pd.read_csv(tables / "summary.csv")
+        said = table.to_string(index=False, na_rep="") if len(table) else "no study was found: the notebook names them"
+        return f"{said}\nresults: {folder}\n"
     claims = pd.read_csv(tables / "claims.csv")
     measured = claims[claims["measured"].notna()]
     columns = ["table", "row", "metric", "published", "measured", "sd", "low", "high", "runs", "comparable"]

@@ -44,19 +44,19 @@ def assert_disjoint(fold: Fold, utterances: pd.DataFrame) -> Fold:
     Raises:
         SerkitError: a speaker is on two sides, a side is empty, or a label to be tested is not in training.
     """
-    speaker = utterances.set_index("id")["speaker"]
-    label = utterances.set_index("id")["label"]
+    speaker = dict(zip(utterances["id"], utterances["speaker"], strict=True))
+    label = dict(zip(utterances["id"], utterances["label"], strict=True))
     sides = {side: getattr(fold, side) for side in ("train", "validation", "test")}
     for side in ("train", "test"):
         if not sides[side]:
             remedy = "every speaker is tested: use more speakers" if side == "train" else "use another subset"
             raise SerkitError(f"fold {fold.name}: nothing to {side}; {remedy}")
+    # A speaker who is not named (CHEAVD's need not be) cannot be compared; the corpus' check says so.
+    heard = {side: {one for one in {speaker[name] for name in ids} if pd.notna(one)} for side, ids in sides.items()}
     for one, other in (("train", "test"), ("train", "validation"), ("validation", "test")):
-        # A speaker who is not named (CHEAVD's need not be) cannot be compared; the corpus' check says so.
-        shared = set(speaker.loc[list(sides[one])].dropna()) & set(speaker.loc[list(sides[other])].dropna())
-        if shared:
+        if shared := heard[one] & heard[other]:
             raise SerkitError(f"fold {fold.name}: {one} and {other} share speakers: {', '.join(sorted(shared))}")
-    unseen = set(label.loc[list(fold.test)]) - set(label.loc[list(fold.train)])
+    unseen = {label[name] for name in fold.test} - {label[name] for name in fold.train}
     if unseen:
         raise SerkitError(f"fold {fold.name}: labels {sorted(unseen)} are tested but do not occur in training")
     return fold

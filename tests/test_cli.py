@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from serkit import __version__, corpora, jobs, notebooks, papers, report, solutions, stamps
-from serkit.cli import main
+from serkit.cli import _summary, main
 from serkit.corpora import miniatures, proxy
 from serkit.errors import SerkitError
 
@@ -111,6 +111,12 @@ def test_the_summary_says_what_was_measured_and_what_was_compared(executed, tmp_
     assert f"{verdict}; not comparable\n{verdict}; not in the paper\n{verdict}\n" in output
     assert "not comparable: epochs = 2 (paper: 50)\n" in output
     assert f"results: {tmp_path}" in output
+
+
+def test_a_summary_without_rows_is_no_printed_frame(tmp_path):
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "summary.csv").write_text("group,model\n")
+    assert _summary(tmp_path) == f"no study was found: the notebook names them\nresults: {tmp_path}\n"
 
 
 def test_a_corpus_goes_to_the_papers_that_take_it(executed, iemocap_miniature):

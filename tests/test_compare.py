@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from notebook_checks import check_figures, check_outputs, check_solutions, execute_and_solve, table
+from notebook_checks import check_figures, check_outputs, check_solutions, execute_and_solve, run_cell, table
 from scipy.stats import norm
 from sklearn import metrics as reference
 
@@ -532,6 +533,18 @@ def test_nothing_stored_is_said(tmp_path, stored, monkeypatch):
     first = comparing.read(stored, other.parent)
     assert len([study for study in first if study.name == "li2018"]) == 1, "the first folder's"
     assert set(first[1].predictions["model"]) == {"CNN", SVM, OWN, "majority class"}
+
+
+def test_nothing_stored_costs_nothing(capsys):
+    """All tables are empty then, and no column of them has its usual type."""
+    kept = {}
+    results = SimpleNamespace(table=kept.__setitem__, figure=kept.__setitem__)
+    space = {"pd": pd, "results": results, "comparing": comparing, "groups": [], "studies": [], "extra": []}
+    space["measured"] = pd.DataFrame(columns=["group", "model", "study"])
+    run_cell("compare", "priced = measured", space)
+    assert kept["costs"].empty
+    assert space["priced"].empty
+    assert capsys.readouterr().out == ""
 
 
 def test_an_empty_folder_and_a_misspelt_class_are_refused(tmp_path):

@@ -99,6 +99,19 @@ def test_a_wrong_header_is_refused(table, text, message):
         corpora.load("manifest", table)
 
 
+@pytest.mark.parametrize(
+    ("row", "what"),
+    [
+        ('b1.wav,x,ben,"he said\nb2.wav,x,ben,', r'a quotation mark \("\) is not closed'),
+        ('b1.wav,x,ben,"he" said\nb2.wav,x,ben,', "expected after"),
+    ],
+)
+def test_a_quotation_mark_that_is_not_closed_is_found(table, row, what):
+    table.write_text(f"path,label,speaker,text\na1.wav,x,anna,\n{row}\n", encoding="utf-8")
+    with pytest.raises(SerkitError, match=rf"own\.csv:3: .*{what}.*; mend that row"):
+        corpora.load("manifest", table)
+
+
 def test_another_encoding_is_refused_and_unused_columns_are_noted(table):
     table.write_bytes(GOOD.replace("anna", "änna").encode("latin-1"))
     with pytest.raises(SerkitError, match="is no CSV file in UTF-8"):

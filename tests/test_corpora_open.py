@@ -127,6 +127,7 @@ def cremad_tree(root):
         touch(root / "AudioWAV", [f"{actor}_IEO_{emotion}_{level}" for emotion, level in levels])
     rows = [(actor, 30, "Female" if actor <= 1043 else "Male", "Asian", "Not Hispanic") for actor in range(1001, 1092)]
     write_table(root / "VideoDemographics.csv", [("ActorID", "Age", "Sex", "Race", "Ethnicity"), *rows])
+    write_table(root / "finishedResponses.csv", [("localid", "queryType", "clipName", "respEmo")])
 
 
 # Actors of EmoDB in the order of their numbers; recordings of W, L, E, A, F, N, T.
@@ -388,7 +389,10 @@ def test_cremad_without_its_tables(actors):
     (actors / "finishedResponses.csv").unlink()
     corpus = corpora.load("cremad", actors)
     assert corpus.utterances["gender"].isna().all()
-    assert corpus.check()["what"].tolist() == ["no VideoDemographics.csv: who is a woman and who a man is not known"]
+    assert corpus.check()["what"].tolist() == [
+        "no VideoDemographics.csv: who is a woman and who a man is not known",
+        "no finishedResponses.csv: how far listeners disagree is not known",
+    ]
     with pytest.raises(SerkitError, match=r"no gender"):
         corpus.require(["gender"])
     with pytest.raises(SerkitError, match=r"there is no .*finishedResponses\.csv: copy it"):

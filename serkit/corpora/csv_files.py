@@ -48,17 +48,20 @@ def _csv_lines(
     if not root.is_file():
         what = f"{root} is a folder and no CSV file" if root.is_dir() else f"there is no file {root}"
         raise SerkitError(f"{what}\n{how_to_get}")
-    lines = []
+    lines, begins = [], 1
     try:
         with root.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
+            reader = csv.reader(stream, strict=True)  # or all rows after an open quotation mark would be one cell
             header = [name.strip().lower() for name in next(reader, [])]
             begins = reader.line_num + 1  # a quoted cell may span lines
             for values in reader:
                 if any(value.strip() for value in values):
                     lines.append((begins, values))
                 begins = reader.line_num + 1
-    except (UnicodeDecodeError, csv.Error) as error:
+    except csv.Error as error:
+        what = 'a quotation mark (") is not closed' if "end of data" in str(error) else str(error)
+        raise SerkitError(f"{root}:{begins}: {what}; mend that row") from error
+    except UnicodeDecodeError as error:
         raise SerkitError(f"{root} is no CSV file in UTF-8 ({error}); save it as one") from error
     found = ", ".join(header) or "none"
     header = [(also or {}).get(name, name) for name in header]

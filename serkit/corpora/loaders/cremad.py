@@ -151,7 +151,11 @@ def check(root: Path, utterances: pd.DataFrame, expected: dict[str, int] | None,
     due = expected or PUBLISHED
     if utterances["gender"].isna().all():  # which `read` has named
         due = {figure: number for figure, number in due.items() if figure not in ("women", "men")}
-    return named_files.compare(root, utterances, count(root, utterances), due, names)
+    problems = named_files.compare(root, utterances, count(root, utterances), due, names)
+    if not (votes := _beside(root, VOTES)).is_file():
+        remedy = f"copy {VOTES} from the repository to {votes.parent}"
+        problems.append(Problem("warning", f"no {VOTES}: how far listeners disagree is not known", str(votes), remedy))
+    return problems
 
 
 def count(root: Path, utterances: pd.DataFrame) -> dict[str, int]:
