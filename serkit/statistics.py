@@ -301,11 +301,16 @@ class _Side:
         if not self.why and self.count < MINIMUM_SPEAKERS:
             self.why = f"{self.count} speaker{'s' * (self.count != 1)}, fewer than {MINIMUM_SPEAKERS}"
         seeds = predictions["seed"].to_numpy() if "seed" in predictions else np.zeros(len(predictions), int)
-        runs = pd.DataFrame({"seed": seeds, "fold": "" if pooled else predictions["fold"].astype(str).to_numpy()})
-        numbers = runs.groupby(["seed", "fold"]).ngroup().to_numpy()
-        runs = runs.assign(run=numbers).drop_duplicates("run").sort_values("run")
-        self.seeds, self.folds = runs["seed"].to_numpy(), runs["fold"].to_numpy()
-        self.seed_names = np.unique(self.seeds).tolist()
+        seed_names, of_seed = np.unique(seeds, return_inverse=True)
+        fold_names, of_fold = np.array([""], dtype=object), 0
+        if not pooled:
+            of_fold, folds = pd.factorize(predictions["fold"], use_na_sentinel=False)
+            fold_names, place = np.unique([str(fold) for fold in folds], return_inverse=True)
+            of_fold = place[of_fold]
+        # Runs are numbered by seed, then by fold: those that there are.
+        runs, numbers = np.unique(of_seed * len(fold_names) + of_fold, return_inverse=True)
+        self.seeds, self.folds = seed_names[runs // len(fold_names)], fold_names[runs % len(fold_names)]
+        self.seed_names = seed_names.tolist()
         unit, shape = numbers * self.count + np.argsort(order)[codes], (len(runs), self.count)
         sizes = np.bincount(codes)
         self.effective = sizes.sum() ** 2 / (sizes**2).sum()  # as many equal speakers would say as much

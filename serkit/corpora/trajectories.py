@@ -156,6 +156,8 @@ def _numbers(
     """Split lines into columns, by line number, and name those that are not a row of numbers."""
     if lines.empty:
         return _empty(names), [Problem("error", "no rows", str(path), RESTORE)]
+    if (table := _all_sound(lines, separator, names, numeric)) is not None:
+        return table, []
     counts = lines.str.count(separator)
     table = lines.str.split(separator, n=len(names) - 1, expand=True).reindex(columns=range(len(names)))
     table.columns = names
@@ -170,6 +172,24 @@ def _numbers(
     if len(where) > LISTED_LINES:
         problems.append(Problem("error", f"{len(where)} broken lines in all", str(path), RESTORE))
     return table, problems
+
+
+def _all_sound(lines: pd.Series, separator: str, names: list[str], numeric: list[str]) -> pd.DataFrame | None:
+    """The columns of lines that are all rows of finite numbers, as most files are; None of others."""
+    if any(line.count(separator) != len(names) - 1 for line in lines):
+        return None
+    places = [names.index(name) for name in numeric]
+    try:
+        values = np.loadtxt(lines.to_list(), delimiter=separator, usecols=places, ndmin=2, comments=None)
+    except ValueError:
+        return None
+    if len(values) != len(lines) or not np.isfinite(values).all():
+        return None
+    columns = dict(zip(numeric, values.T, strict=True))
+    for place, name in enumerate(names):
+        if name not in columns:
+            columns[name] = np.array([line.split(separator)[place] for line in lines], dtype=object)
+    return pd.DataFrame(columns, index=lines.index)[names]
 
 
 def _time_problems(path: Path, times: pd.Series, step: float | None) -> list[Problem]:
