@@ -326,3 +326,22 @@ def test_who_is_on_which_side_in_the_honest_twins():
     counted = network.pivot_table("id", "fold", "side", "count")[list(splits.SIDES)]
     assert counted.to_dict() == sizes[list(splits.SIDES)].to_dict()
     assert set(folds.loc[folds["model"] == "SVM on IS10", "side"]) == {"train", "test"}
+
+
+def test_what_the_papers_range_costs_follows_from_predictions():
+    """The same networks with `lowest` -1 and 0, on the same utterances: every number of the table."""
+    own, other = (
+        pd.read_csv(RESULTS / "ravdess" / name / "predictions.csv.gz").query("kind == 'network' and seed == 0")
+        for name in ("li2018_lowest", "li2018")
+    )
+    table = pd.read_csv(RESULTS / "ravdess" / "experiments" / "li2018_lowest.csv").set_index("model")
+    assert set(table.index) == set(own["model"])
+    for model, row in table.iterrows():
+        first = own[own["model"] == model]
+        second = other[(other["model"] == model) & other["id"].isin(first["id"])]
+        found = statistics.paired_difference(first, second, metrics.ua)
+        scores = [100 * balanced_accuracy_score(one["label"], one["predicted"]) for one in (second, first)]
+        expected = [f"{value:.1f}" for value in (*scores, 100 * found.difference)]
+        assert [f"{value:.1f}" for value in row.iloc[:3]] == expected
+        assert row["interval"] == f"{100 * found.low:.1f} to {100 * found.high:.1f}"
+        assert row["p"] == pytest.approx(found.p, rel=0.05)
