@@ -45,15 +45,14 @@ def nbformat() -> ModuleType:
     It checks notebooks with jsonschema, which would build grammars of IRIs wherever rfc3987_syntax is installed, as it
     is beside JupyterLab; no notebook's schema has an IRI.
     """
-    if "nbformat" not in sys.modules:
-        modules: dict = sys.modules
-        before = modules.setdefault("rfc3987_syntax")  # None stands for a module that cannot be loaded
-        try:
-            import nbformat  # noqa: F401
-        finally:
-            if before is None:
-                del modules["rfc3987_syntax"]
-    return sys.modules["nbformat"]
+    modules: dict = sys.modules
+    before = modules.setdefault("rfc3987_syntax")  # None stands for a module that cannot be loaded
+    try:
+        import nbformat
+    finally:
+        if before is None:
+            del modules["rfc3987_syntax"]
+    return nbformat
 
 
 @contextmanager

@@ -62,10 +62,9 @@ def _what_others_left_is_not_looked_at():
 
 @pytest.fixture(scope="session", autouse=True)
 def _few_kernels():
-    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":  # elsewhere layers are tested, and no notebook
-        import notebook_checks
+    import notebook_checks
 
-        notebook_checks.in_this_process()
+    notebook_checks.in_this_process()
 
 
 @pytest.fixture(scope="session")

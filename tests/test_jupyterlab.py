@@ -167,12 +167,6 @@ def outputs_of(notebook):
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-MINUTES_EACH = pytest.mark.skipif(
-    os.environ.get("SERKIT_TEST_JUPYTERLAB") != "all", reason="SERKIT_TEST_JUPYTERLAB=all"
-)
-
-
-@MINUTES_EACH
 def test_a_misspelt_parameter_is_refused(lab, browser):
     address, home = lab
     path = give(home, QUICK, borowed_root="")
@@ -190,6 +184,9 @@ def test_a_misspelt_parameter_is_refused(lab, browser):
     assert "did you mean 'borrowed_root'" in found["red"][0]
 
 
+MINUTES_EACH = pytest.mark.skipif(
+    os.environ.get("SERKIT_TEST_JUPYTERLAB") != "all", reason="SERKIT_TEST_JUPYTERLAB=all"
+)
 KEYS = [pytest.param(key, marks=[MINUTES_EACH] * (key != QUICK)) for key in papers.PAPERS | papers.COMPANIONS]
 
 
