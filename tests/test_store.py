@@ -62,6 +62,57 @@ def test_extracted_once(utterances, tmp_path):
     assert pytest.calls == 5
 
 
+def test_what_another_store_has_is_copied(utterances, tmp_path):
+    """Papers take different utterances of a corpus: of each, a front end hears it once."""
+    some = utterances[utterances["id"].isin(["u0", "u3"])].replace({"id": {"u3": "another name"}})
+    first = store(some, tmp_path)
+    assert pytest.calls == 2
+    whole = store(utterances, tmp_path)
+    assert pytest.calls == 5
+    np.testing.assert_array_equal(whole["u3"], first["another name"])
+    alone = extract(utterances, loudness, directory=tmp_path / "elsewhere", workers=1)
+    assert pytest.calls == 10
+    assert alone.fingerprint == whole.fingerprint
+    np.testing.assert_array_equal(alone.values, whole.values)
+    pd.testing.assert_frame_equal(alone.index, whole.index)
+    fewer = store(utterances[utterances["id"] != "u1"], tmp_path)
+    assert pytest.calls == 10
+    np.testing.assert_array_equal(fewer["u4"], whole["u4"])
+    store(utterances, tmp_path, settings={"step": 320})
+    store(utterances, tmp_path, trim=40.0)
+    assert pytest.calls == 20, "others are of another kind"
+
+
+@pytest.mark.parametrize("name", ["features.npy", "index.csv", "about.json"])
+def test_nothing_is_copied_from_a_damaged_store(name, utterances, tmp_path):
+    first = store(utterances.iloc[:3], tmp_path)
+    cut(first.directory / name)
+    stored = store(utterances, tmp_path)
+    assert pytest.calls == 8
+    np.testing.assert_array_equal(
+        stored.values, extract(utterances, loudness, directory=tmp_path / "o", workers=1).values
+    )
+
+
+def test_who_wants_others_of_the_same_files_waits_and_copies(utterances, tmp_path, monkeypatch):
+    monkeypatch.setattr("serkit.fingerprints.of_value", lambda _: "the same code")
+    monkeypatch.setattr("serkit.files.PATIENCE", 0.01)
+    others = ThreadPoolExecutor(1)
+    second = []
+
+    def slow(signal, sample_rate, step=160):
+        if not second:
+            second.append(others.submit(store, utterances.iloc[1:], tmp_path))
+            time.sleep(0.2)
+            assert not second[0].done()
+        return loudness(signal, sample_rate, step)
+
+    slow.__name__ = "loudness"
+    store(utterances.iloc[:4], tmp_path, slow)
+    assert len(second[0].result(20)) == 4
+    assert pytest.calls == 5
+
+
 def test_settings_and_audio_make_another_store(utterances, tmp_path, random):
     first = store(utterances, tmp_path)
     other = store(utterances, tmp_path, settings={"step": 320})
@@ -107,6 +158,8 @@ def test_a_store_knows_how_long_its_extraction_took(utterances, tmp_path):
 
     stored = store(utterances, tmp_path, slow)
     assert 0.5 < stored.seconds < 2
+    copied = store(utterances.iloc[1:], tmp_path, slow).seconds
+    assert copied == pytest.approx(4 / 5 * stored.seconds, abs=0.1), "as if it had been extracted"
     (stored.directory / "seconds.json").unlink()
     assert store(utterances, tmp_path, slow).seconds is None
 
@@ -182,6 +235,8 @@ def test_bad_files_are_all_named(utterances, tmp_path):
 def test_a_missing_file_a_double_id_and_a_nan(utterances, tmp_path):
     with pytest.raises(SerkitError, match=r"1 audio files are missing, the first is .*nowhere.wav"):
         store(utterances.assign(path=["/nowhere.wav", *utterances["path"][1:]]), tmp_path)
+    with pytest.raises(SerkitError, match="no utterance"):
+        store(utterances.iloc[:0], tmp_path)
     with pytest.raises(SerkitError, match="'u4' is listed twice"):
         store(utterances.assign(id="u4"), tmp_path)
 

@@ -8,6 +8,9 @@ every audio file, the code of the front end, of reading and resampling audio and
 the versions of the libraries that these use (see `serkit.fingerprints`). Change one and the features are
 made anew; change nothing and they are found again. A store whose files are not what was written is made anew. Of
 several processes that want the same features at once, on one machine or many, one extracts them and the others wait.
+
+Papers take different utterances of one corpus. What another store of the same front end, settings and code has of an
+audio file with the same content is copied from there.
 """
 
 import inspect
@@ -18,6 +21,7 @@ import sys
 import time
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -140,12 +144,14 @@ def extract(
     Raises:
         SerkitError: an audio file is missing, unreadable, truncated or silent throughout, or the front
             end gives a value that is not finite. All are looked at first; the message names the first
-            few and says how many there are.
+            few and says how many there are. Or there is no utterance.
     """
     if not inspect.isfunction(front_end):
         raise SerkitError(
             f"a {type(front_end).__name__} is no front end: give a function, and what it takes as settings"
         )
+    if utterances.empty:
+        raise SerkitError("there is no utterance to extract features of")
     settings = {name: one.item() if isinstance(one, np.generic) else one for name, one in (settings or {}).items()}
     if utterances["id"].duplicated().any():
         raise SerkitError(f"utterance {utterances['id'][utterances['id'].duplicated()].iloc[0]!r} is listed twice")
@@ -160,7 +166,10 @@ def extract(
         raise SerkitError(f"settings of {front_end.__name__} must be plain values ({error}), got {settings}") from error
     if not _wrong(final):
         return Features(final)
-    with files.locked(final):
+    # Who extracts the same from others of these files waits, too: they may then be there.
+    folder = os.path.commonpath([str(Path(path).absolute()) for path in utterances["path"]])
+    alike = files.content_key({**about, "utterances": folder})
+    with files.locked(home / f"{front_end.__name__}-of-{alike}"), files.locked(final):
         wrong = _wrong(final)
         if not wrong:  # another process has extracted them meanwhile
             return Features(final)
@@ -168,7 +177,9 @@ def extract(
             print(f"{final} is damaged ({wrong}): its features are made anew", file=sys.stderr)
         building = final.with_name(final.name + ".partial")
         about["versions"] = {name: fingerprints.version_of(name) for name in LIBRARIES}  # to read: the key has them
-        parts, seconds = _extract_all(utterances, front_end, settings, sample_rate, read, workers, building)
+        others = _stored(home, final.name, about, set(hashes))
+        elsewhere = {name: others[digest] for name, digest in about["utterances"].items() if digest in others}
+        parts, seconds = _extract_all(utterances, elsewhere, front_end, settings, sample_rate, read, workers, building)
         with files.atomic(final) as folder:
             _assemble(parts, hashes, about, folder)
             (folder / TIME).write_text(json.dumps({"processor seconds": seconds}), encoding="utf-8")
@@ -184,8 +195,34 @@ def _wrong(final: Path) -> str:
         return "about.json"
 
 
+def _stored(home: Path, but: str, about: dict, wanted: set[str]) -> dict[str, tuple[Features, str]]:
+    """What other stores have of the audio that is wanted: digest of a file -> a store, and the id there.
+
+    Args:
+        home: folder of the stores.
+        but: the name of one that is not looked at.
+        about: as `_about` gives it; a store counts that differs in its utterances alone.
+        wanted: digests of files.
+    """
+    kind = json.loads(json.dumps({name: value for name, value in about.items() if name != "utterances"}))
+    found: dict[str, tuple[Features, str]] = {}
+    for folder in sorted(home.glob(f"{about['front_end']}-*")):
+        if folder.name == but or len(found) == len(wanted):
+            continue
+        try:
+            note = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+            if any(note.get(name) != value for name, value in kind.items()) or _wrong(folder):
+                continue
+            store = Features(folder)
+            found |= {one.sha256: (store, one.Index) for one in store.index.itertuples() if one.sha256 in wanted}
+        except (OSError, ValueError, SerkitError):
+            continue  # one that is incomplete, or just being removed
+    return found
+
+
 def _extract_all(
     utterances: pd.DataFrame,
+    elsewhere: dict[str, tuple[Features, str]],
     front_end: FunctionType,
     settings: dict,
     sample_rate: int,
@@ -195,7 +232,17 @@ def _extract_all(
 ) -> tuple[list[Path], float]:
     """Write the parts that are missing; returns where all are, and seconds of one processor that all took.
 
-    For parts that were there, as long as the others is reckoned.
+    For parts that were there, as long as the others is reckoned; for what is copied, as long as it took there.
+
+    Args:
+        utterances: as `extract` takes them.
+        elsewhere: what need not be extracted: id -> a store, and the id there.
+        front_end: as `extract` takes it.
+        settings: likewise.
+        sample_rate: likewise.
+        read: (path, sample rate) -> samples.
+        workers: as `extract` takes it.
+        building: folder of the parts.
 
     Raises:
         SerkitError: utterances cannot be used; nothing else is left out.
@@ -204,12 +251,14 @@ def _extract_all(
 
     jobs = [(building / f"part-{number:05d}.npz", part) for number, part in enumerate(_parts(utterances))]
     waiting = [(path, part) for path, part in jobs if not _holds(path, list(part["id"]))]
-    count = min(workers or os.cpu_count() or 1, max(len(waiting), 1))
-    done = Parallel(n_jobs=count, return_as="generator_unordered")(
-        delayed(_timed_part)(
-            path, list(zip(part["id"], part["path"], strict=True)), read, front_end, settings, sample_rate
-        )
-        for path, part in waiting
+    work = [
+        [(name, path, elsewhere.get(name)) for name, path in zip(part["id"], part["path"], strict=True)]
+        for _, part in waiting
+    ]
+    busy = sum(any(copied is None for *_, copied in items) for items in work)  # parts with anything to extract
+    done = Parallel(n_jobs=min(workers or os.cpu_count() or 1, max(busy, 1)), return_as="generator_unordered")(
+        delayed(_timed_part)(path, items, read, front_end, settings, sample_rate)
+        for (path, _), items in zip(waiting, work, strict=True)
     )
     bad, seconds = [], 0.0
     for problems, taken in track(done, f"{front_end.__name__}", len(waiting)):
@@ -223,6 +272,8 @@ def _extract_all(
             f"\n  {shown}{more}"
         )
     new = sum(len(part) for _, part in waiting)
+    sources = Counter(copied[0] for items in work for *_, copied in items if copied is not None)
+    seconds += sum(count * (store.seconds or 0.0) / len(store) for store, count in sources.items())
     return [path for path, _ in jobs], seconds * len(utterances) / new if new else 0.0
 
 
@@ -276,10 +327,23 @@ def _trimmed_signal(source: str, sample_rate: int, trim: float) -> np.ndarray:
 def _extract_part(
     path: Path, items: list, read: Callable, front_end: FunctionType, settings: dict, sample_rate: int
 ) -> list[str]:
-    """Write one part; return what is wrong with its utterances instead when something is."""
+    """Write one part; return what is wrong with its utterances instead when something is.
+
+    Args:
+        path: of the part.
+        items: the id of each utterance, its file, and a store that has its features with the id there, or None.
+        read: (file, sample rate) -> samples.
+        front_end: (samples, sample rate) -> features.
+        settings: of the front end.
+        sample_rate: in Hz.
+    """
     problems, arrays = [], {}
-    for name, source in items:
+    for name, source, copied in items:
         try:
+            if copied is not None:
+                store, there = copied
+                arrays[name] = np.array(store[there])
+                continue
             values = np.asarray(front_end(read(source, sample_rate), sample_rate, **settings), np.float32)
             if not np.isfinite(values).all():
                 raise SerkitError(f"{front_end.__name__} gives a value that is not finite for {source}")
