@@ -242,16 +242,16 @@ def contents(folder: Path) -> dict[str, dict]:
     }
 
 
-def damaged(folder: Path, listed: dict[str, dict]) -> str:
+def damaged(folder: Path, listed: dict[str, dict], every_byte: bool = False) -> str:
     """The first file that is not as `contents` listed it; empty when all are.
 
-    A large file whose size and time are those of the list is not read.
+    A large file whose size and time are those of the list is not read, unless `every_byte` is set.
     """
     for name, was in listed.items():
         path = folder / name
         if not path.is_file() or path.stat().st_size != was["bytes"]:
             return name
-        untouched = was["bytes"] > LARGE and path.stat().st_mtime_ns == was["changed"]
+        untouched = not every_byte and was["bytes"] > LARGE and path.stat().st_mtime_ns == was["changed"]
         if not untouched and sha256(path) != was["sha256"]:
             return name
     return ""

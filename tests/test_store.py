@@ -3,7 +3,9 @@
 import functools
 import importlib.metadata
 import json
+import os
 import pickle
+import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -92,6 +94,76 @@ def test_nothing_is_copied_from_a_damaged_store(name, utterances, tmp_path):
     np.testing.assert_array_equal(
         stored.values, extract(utterances, loudness, directory=tmp_path / "o", workers=1).values
     )
+
+
+def test_every_byte_is_looked_at_before_it_is_copied(utterances, tmp_path, monkeypatch):
+    """A large file is else believed to be whole by its size and time."""
+    monkeypatch.setattr("serkit.files.LARGE", 1)
+    values = store(utterances.iloc[:3], tmp_path)
+    path = values.directory / "features.npy"
+    before = path.stat()
+    flip(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert store(utterances.iloc[:3], tmp_path).directory == values.directory
+    assert pytest.calls == 3, "believed"
+    store(utterances, tmp_path)
+    assert pytest.calls == 8
+
+
+def kept(signal, sample_rate, keep=1):
+    """A front end to whom a whole number is a count, and another a share."""
+    return signal[: keep if type(keep) is int else round(keep * len(signal)), None]
+
+
+def test_settings_that_python_takes_for_equal_are_not(utterances, tmp_path):
+    one = store(utterances.iloc[:2], tmp_path, kept, settings={"keep": 1})
+    whole = store(utterances, tmp_path, kept, settings={"keep": 1.0})
+    assert {len(one[name]) for name in one.index.index} == {1}
+    assert len(whole["u4"]) == RATE * 5 // 4
+
+
+def test_any_id_may_be_copied(utterances, tmp_path):
+    odd = utterances.assign(id=["NA", "null", "nan", "None", "1"])
+    first = store(odd.iloc[:4], tmp_path)
+    assert set(first.index.index) == {"NA", "null", "nan", "None"}
+    stored = store(odd, tmp_path)
+    assert pytest.calls == 5
+    for name, path in zip(odd["id"], odd["path"], strict=True):
+        np.testing.assert_array_equal(stored[name], loudness(*audio.read(path)).astype(np.float32))
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", "no JSON"])
+def test_a_store_whose_time_cannot_be_read_is_copied(text, utterances, tmp_path):
+    first = store(utterances.iloc[:3], tmp_path)
+    (first.directory / "seconds.json").write_text(text)
+    assert first.seconds is None
+    assert store(utterances.iloc[:2], tmp_path).seconds is None, "nobody knows"
+    assert store(utterances, tmp_path).seconds > 0
+    assert pytest.calls == 5
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", '"x"', '{"front_end": "loudness"}'])
+def test_folders_that_are_no_stores_are_passed_over(text, utterances, tmp_path):
+    (tmp_path / "store" / "loudness-mine").mkdir(parents=True)
+    (tmp_path / "store" / "loudness-mine" / "about.json").write_text(text)
+    store(utterances.iloc[:3], tmp_path)
+    store(utterances, tmp_path)
+    assert pytest.calls == 5
+
+
+@pytest.mark.parametrize("harm", [shutil.rmtree, lambda folder: (folder / "features.npy").write_bytes(b"")])
+def test_what_is_gone_when_it_would_be_copied_is_extracted(harm, utterances, tmp_path, monkeypatch):
+    first = store(utterances.iloc[:3], tmp_path)
+    look = store_module._stored
+
+    def looked(*given):
+        found = look(*given)
+        harm(first.directory)
+        return found
+
+    monkeypatch.setattr(store_module, "_stored", looked)
+    assert len(store(utterances, tmp_path)) == 5
+    assert pytest.calls == 8
 
 
 def test_who_wants_others_of_the_same_files_waits_and_copies(utterances, tmp_path, monkeypatch):

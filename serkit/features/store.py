@@ -23,7 +23,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -65,7 +65,7 @@ class Features:
     def index(self) -> pd.DataFrame:
         """One row an utterance, indexed by id: offset and frames (rows of `values`), and the audio's sha256."""
         with self._here():
-            return pd.read_csv(self.directory / "index.csv", dtype={"id": str}).set_index("id")
+            return pd.read_csv(self.directory / "index.csv", dtype={"id": str}, keep_default_na=False).set_index("id")
 
     @cached_property
     def _places(self) -> dict[str, tuple[int, int]]:
@@ -108,8 +108,10 @@ class Features:
     @property
     def seconds(self) -> float | None:
         """That extraction took of one processor; None where it was not kept."""
-        path = self.directory / TIME
-        return json.loads(path.read_text(encoding="utf-8"))["processor seconds"] if path.is_file() else None
+        try:
+            return float(json.loads((self.directory / TIME).read_text(encoding="utf-8"))["processor seconds"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
 
     @property
     def fingerprint(self) -> str:
@@ -204,19 +206,23 @@ def _stored(home: Path, but: str, about: dict, wanted: set[str]) -> dict[str, tu
         about: as `_about` gives it; a store counts that differs in its utterances alone.
         wanted: digests of files.
     """
-    kind = json.loads(json.dumps({name: value for name, value in about.items() if name != "utterances"}))
+    same = about.keys() - {"utterances"}
+    kind = files.content_key({name: about[name] for name in same})  # tells 1 from 1.0 and True, as names of stores do
     found: dict[str, tuple[Features, str]] = {}
     for folder in sorted(home.glob(f"{about['front_end']}-*")):
         if folder.name == but or len(found) == len(wanted):
             continue
         try:
             note = json.loads((folder / "about.json").read_text(encoding="utf-8"))
-            if any(note.get(name) != value for name, value in kind.items()) or _wrong(folder):
+            if files.content_key({name: note[name] for name in same}) != kind:
                 continue
             store = Features(folder)
-            found |= {one.sha256: (store, one.Index) for one in store.index.itertuples() if one.sha256 in wanted}
-        except (OSError, ValueError, SerkitError):
-            continue  # one that is incomplete, or just being removed
+            has = {one.sha256: (store, one.Index) for one in store.index.itertuples() if one.sha256 in wanted}
+            listed = {name: note["files"][name] for name in ("features.npy", "index.csv")}
+            if has and not files.damaged(folder, listed, every_byte=True):
+                found |= has
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, SerkitError):
+            continue  # incomplete, just being removed, or none of ours
     return found
 
 
@@ -229,10 +235,11 @@ def _extract_all(
     read: Callable,
     workers: int | None,
     building: Path,
-) -> tuple[list[Path], float]:
+) -> tuple[list[Path], float | None]:
     """Write the parts that are missing; returns where all are, and seconds of one processor that all took.
 
-    For parts that were there, as long as the others is reckoned; for what is copied, as long as it took there.
+    For parts that were there, as long as the others is reckoned; for what is copied, as long as it took there. None:
+    nobody knows.
 
     Args:
         utterances: as `extract` takes them.
@@ -273,8 +280,11 @@ def _extract_all(
         )
     new = sum(len(part) for _, part in waiting)
     sources = Counter(copied[0] for items in work for *_, copied in items if copied is not None)
-    seconds += sum(count * (store.seconds or 0.0) / len(store) for store, count in sources.items())
-    return [path for path, _ in jobs], seconds * len(utterances) / new if new else 0.0
+    for store, count in sources.items():
+        taken = store.seconds
+        new -= count if taken is None else 0  # as long as the others, too
+        seconds += count * (taken or 0.0) / len(store)
+    return [path for path, _ in jobs], seconds * len(utterances) / new if new else None
 
 
 def _holds(path: Path, names: list[str]) -> bool:
@@ -342,8 +352,9 @@ def _extract_part(
         try:
             if copied is not None:
                 store, there = copied
-                arrays[name] = np.array(store[there])
-                continue
+                with suppress(OSError, ValueError, KeyError, EOFError, SerkitError):  # it was just being removed
+                    arrays[name] = np.array(store[there])
+                    continue
             values = np.asarray(front_end(read(source, sample_rate), sample_rate, **settings), np.float32)
             if not np.isfinite(values).all():
                 raise SerkitError(f"{front_end.__name__} gives a value that is not finite for {source}")
