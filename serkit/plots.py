@@ -136,14 +136,17 @@ def overlay(axis, values: np.ndarray, hop: float, top: float, frames: int, signe
 
 
 def confusions(matrices: dict[str, pd.DataFrame]):
-    """Confusion matrices side by side: share of each true class in colour and percent, counts below."""
+    """Confusion matrices side by side: share of each true class in colour and percent, counts below.
+
+    Counts may be parts of one, where an utterance is of two classes; one digit of these is shown.
+    """
     side = 0.5 * max(map(len, matrices.values()))  # inches, of the cells
     figure, ((*panels,),) = axes(columns=len(matrices), width=max(side, 2) + 1.6, height=max(side, 2) + 1.4)
     for axis, (title, counts) in zip(panels, matrices.items(), strict=True):
         share = counts.div(counts.sum(axis=1).clip(lower=1), axis=0).to_numpy()
         axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(share.shape):
-            text = f"{100 * share[row, column]:.0f} %\n{counts.iloc[row, column]}"
+            text = f"{100 * share[row, column]:.0f} %\n{round(float(counts.iloc[row, column]), 1):.10g}"
             axis.text(
                 column,
                 row,

@@ -81,6 +81,13 @@ def test_attention_over_an_utterance_without_pauses_or_of_one_frame():
     assert (patch.get_x(), patch.get_width()) == pytest.approx((0, 0.1))
 
 
+def test_counts_of_a_confusion_matrix_have_as_many_digits_as_they_need():
+    """An utterance may be of two classes; a table of whole numbers may be of floats."""
+    counts = pd.DataFrame([[225.0, 10 + 1 / 3], [0.5, 2000000.0]], ["a", "b"], ["a", "b"])
+    texts = [text.get_text().split("\n")[1] for text in plots.confusions({"": counts}).axes[0].texts]
+    assert texts == ["225", "10.3", "0.5", "2000000"]
+
+
 @pytest.mark.parametrize("classes", [2, 4, 8])
 def test_every_cell_of_a_confusion_matrix_has_room_for_its_text(classes, random):
     names = [f"surprised{number}" for number in range(classes)]

@@ -56,8 +56,10 @@ def test_scores_follow_from_predictions(study):
 @pytest.mark.parametrize("study", of("ratings"))
 def test_scores_of_ratings_follow_from_predictions(study):
     predictions = pd.read_csv(RESULTS / study / "predictions.csv.gz")
-    scores, targets = (pd.read_csv(RESULTS / study / "tables" / f"{name}.csv") for name in ("scores", "targets"))
-    scores = pd.concat([scores, targets.assign(kind="target")]).set_index(["kind", "model", "measure"])["pooled"]
+    scores = table_of(study, "scores")
+    if (predictions["kind"] == "target").any():
+        scores = pd.concat([scores, table_of(study, "targets").assign(kind="target")])
+    scores = scores.set_index(["kind", "model", "measure"])["pooled"]
     assert set(predictions["valence"]) <= {1, 2, 3, 4, 5}, "or a class is not one class"
     for (kind, model), part in predictions.groupby(["kind", "model"]):
         found = [100 * balanced_accuracy_score(one["valence"], one["predicted"]) for _, one in part.groupby("seed")]
@@ -326,6 +328,21 @@ def test_who_is_on_which_side_in_the_honest_twins():
     counted = network.pivot_table("id", "fold", "side", "count")[list(splits.SIDES)]
     assert counted.to_dict() == sizes[list(splits.SIDES)].to_dict()
     assert set(folds.loc[folds["model"] == "SVM on IS10", "side"]) == {"train", "test"}
+
+
+def test_what_unlabelled_speech_brings_follows_from_the_folds():
+    folds = table_of("ravdess/chang2017_multitask", "unlabelled")
+    table = pd.read_csv(RESULTS / "ravdess" / "experiments" / "chang2017_unlabelled.csv", dtype=str)
+    assert len(table) == 3
+    for row in table.to_dict("records"):
+        measure, without, more, difference, spread, better = row.values()
+        reached = folds.pivot_table(measure, "fold", "share")
+        gain = reached[1.0] - reached[0.0]
+        assert len(gain) == 6
+        form = f".{len(without.partition('.')[2])}f"
+        found = (reached[0.0].mean(), reached[1.0].mean(), gain.mean(), gain.std())
+        assert [without, more, difference, spread] == [f"{value:{form}}" for value in found]
+        assert int(better) == (gain > 0).sum()
 
 
 def test_what_the_papers_range_costs_follows_from_predictions():
