@@ -101,9 +101,9 @@ def _reproduce(
 ) -> None:
     """Run the notebooks of PAPERs and write tables, figures and executed notebooks.
 
-    When no PAPER is named, all are run, the quickest one first. With no --corpus, each runs on the miniature of its
-    corpus: small, synthetic, written on the spot. PAPER may also be one of the notebooks of no single paper: see
-    `serkit papers`.
+    When no PAPER is named, all are run, the quickest first. With no --corpus, each runs on the miniature of its corpus:
+    small, synthetic, written on the spot. PAPER may also be one of the notebooks of no single paper: see `serkit
+    papers`.
     """
     from tqdm import tqdm
 
@@ -579,9 +579,7 @@ def _plan(keys: Sequence[str], corpora, profile: str, settings, shared: dict) ->
     from serkit.corpora import REMEDIES, load
     from serkit.papers import PAPERS, find
 
-    # The quickest, so that there is soon something to read; then the longest, so that all cores end together.
-    quickest, *others = sorted(PAPERS.values(), key=lambda paper: paper.seconds)
-    chosen = [find(key) for key in keys] or [quickest, *reversed(others)]
+    chosen = [find(key) for key in keys] or sorted(PAPERS.values(), key=lambda paper: paper.seconds)
     places = [_place(text) for text in corpora]
     given = dict(_assignment(text) for text in settings)
     names = {paper.key: notebooks.parameters(paper) for paper in chosen}

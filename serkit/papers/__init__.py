@@ -2,8 +2,8 @@
 
 **paper.toml** names the paper, its notebook, the corpora of its results (`own`) and the columns that any other
 corpus must have (`needs`; "partition or gender" where one of two will do), and may say how many seconds its quick
-profile takes on two cores (`seconds`): the quickest is executed first, then the longest. Under ``[parameters]`` it has
-one line a parameter of the notebook:
+profile takes on two cores (`seconds`): the quickest is executed first. Under ``[parameters]`` it has one line a
+parameter of the notebook:
 
 * ``unit``: of the value, where it has one.
 * ``source``: who says so. "paper": the paper states the value. "ours": the paper is silent or impossible to follow,
