@@ -330,6 +330,22 @@ def test_who_is_on_which_side_in_the_honest_twins():
     assert set(folds.loc[folds["model"] == "SVM on IS10", "side"]) == {"train", "test"}
 
 
+def test_what_the_shape_of_filters_brings_follows_from_predictions():
+    folder = RESULTS / "ravdess" / "experiments"
+    table = pd.read_csv(folder / "li2018_filter_shapes.csv", dtype=str)
+    predictions = pd.read_csv(folder / "li2018_filter_shapes_predictions.csv.gz")
+    assert set(table["filters"]) == set(predictions["shape"])
+    for row in table.to_dict("records"):
+        part = predictions[predictions["shape"] == row["filters"]]
+        assert not part["id"].duplicated().any()
+        found = measured(part) | {
+            f"recall {name}": 100 * (one["predicted"] == name).mean() for name, one in part.groupby("label")
+        }
+        names = ["WA", "UA", *(name for name in row if name.startswith("recall "))]
+        assert len(names) == 6
+        assert {name: row[name] for name in names} == {name: f"{found[name]:.1f}" for name in names}
+
+
 def test_what_unlabelled_speech_brings_follows_from_the_folds():
     folds = table_of("ravdess/chang2017_multitask", "unlabelled")
     table = pd.read_csv(RESULTS / "ravdess" / "experiments" / "chang2017_unlabelled.csv", dtype=str)
