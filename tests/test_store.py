@@ -166,25 +166,6 @@ def test_what_is_gone_when_it_would_be_copied_is_extracted(harm, utterances, tmp
     assert pytest.calls == 8
 
 
-def test_who_wants_others_of_the_same_files_waits_and_copies(utterances, tmp_path, monkeypatch):
-    monkeypatch.setattr("serkit.fingerprints.of_value", lambda _: "the same code")
-    monkeypatch.setattr("serkit.files.PATIENCE", 0.01)
-    others = ThreadPoolExecutor(1)
-    second = []
-
-    def slow(signal, sample_rate, step=160):
-        if not second:
-            second.append(others.submit(store, utterances.iloc[1:], tmp_path))
-            time.sleep(0.2)
-            assert not second[0].done()
-        return loudness(signal, sample_rate, step)
-
-    slow.__name__ = "loudness"
-    store(utterances.iloc[:4], tmp_path, slow)
-    assert len(second[0].result(20)) == 4
-    assert pytest.calls == 5
-
-
 def test_settings_and_audio_make_another_store(utterances, tmp_path, random):
     first = store(utterances, tmp_path)
     other = store(utterances, tmp_path, settings={"step": 320})
@@ -382,23 +363,28 @@ def test_a_damaged_part_is_made_anew(harm, utterances, tmp_path, monkeypatch):
     assert pytest.calls == 5 + 2
 
 
-def test_features_that_another_extracts_are_waited_for(utterances, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("first", "second"), [("01234", "01234"), ("1234", "0123")], ids=["the same", "others"])
+def test_features_that_another_extracts_are_waited_for(first, second, utterances, tmp_path, monkeypatch):
+    """Who wants the same takes them as they are; who wants others of the same files copies what both want."""
     monkeypatch.setattr("serkit.fingerprints.of_value", lambda _: "the same code")
     monkeypatch.setattr("serkit.files.PATIENCE", 0.01)
-    others = ThreadPoolExecutor(1)
-    second = []
+    own, others = (utterances[utterances["id"].str[1].isin(list(numbers))] for numbers in (first, second))
+    beside = ThreadPoolExecutor(1)
+    waiting = []
 
     def slow(signal, sample_rate, step=160):
-        if not second:
-            second.append(others.submit(store, utterances, tmp_path))
-            assert not second[0].done()
+        if not waiting:
+            waiting.append(beside.submit(store, others, tmp_path))
+            time.sleep(0.2)
+            assert not waiting[0].done()
         return loudness(signal, sample_rate, step)
 
     slow.__name__ = "loudness"
-    first = store(utterances, tmp_path, slow)
-    assert second[0].result(20).directory == first.directory
+    made, found = store(own, tmp_path, slow), waiting[0].result(20)
+    assert (found.directory == made.directory) == (first == second)
+    assert (len(made), len(found)) == (len(first), len(second))
     assert pytest.calls == 5
-    assert [path.name for path in (tmp_path / "store").iterdir()] == [first.directory.name]
+    assert {path.name for path in (tmp_path / "store").iterdir()} == {made.directory.name, found.directory.name}
 
 
 def test_features_that_are_not_on_this_machine(utterances, tmp_path):

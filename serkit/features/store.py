@@ -169,8 +169,8 @@ def extract(
     if not _wrong(final):
         return Features(final)
     # Who extracts the same from others of these files waits, too: they may then be there.
-    folder = os.path.commonpath([str(Path(path).absolute()) for path in utterances["path"]])
-    alike = files.content_key({**about, "utterances": folder})
+    common = os.path.commonpath([str(Path(path).absolute()) for path in utterances["path"]])
+    alike = files.content_key({**about, "utterances": common})
     with files.locked(home / f"{front_end.__name__}-of-{alike}"), files.locked(final):
         wrong = _wrong(final)
         if not wrong:  # another process has extracted them meanwhile
